@@ -1,0 +1,10 @@
+module cdcpipe
+
+go 1.26.0
+
+require (
+	github.com/failsafe-go/failsafe-go v0.9.8 // indirect
+	go.uber.org/goleak v1.3.0 // indirect
+	golang.org/x/sync v0.24.0 // indirect
+	pgregory.net/rapid v1.3.0 // indirect
+)

@@ -1,0 +1,32 @@
+package fault
+
+// Faults of running.
+const (
+	ServerMissing   Code = "CDC-8001"
+	ServerStart     Code = "CDC-8002"
+	DataDirectory   Code = "CDC-8003"
+	AddressInUse    Code = "CDC-8004"
+	Mismatch        Code = "CDC-8005"
+	DrainTimeout    Code = "CDC-8006"
+	DirectoryInUse  Code = "CDC-8007"
+	RedisDown       Code = "CDC-8008"
+	DifferentRun    Code = "CDC-8009"
+	CassandraDown   Code = "CDC-8010"
+	BrokenInvariant Code = "CDC-9001"
+)
+
+func runEntries() []Entry {
+	return []Entry{
+		{ServerMissing, "PostgreSQL binaries not found", "Install PostgreSQL 14 or newer (Debian: apt-get install postgresql), or name its bin directory in CDCPIPE_PG_BIN."},
+		{ServerStart, "embedded server did not start", "Read the server's log that the message names."},
+		{DataDirectory, "data directory unusable", "Give a writable directory with --data, or remove the one that the message names."},
+		{AddressInUse, "address already in use", "Choose another address, or stop the process that has it."},
+		{Mismatch, "replica differs from the oracle", "This is a bug in cdcpipe: keep the data directory and report the seed and the rows that the message names."},
+		{DrainTimeout, "drain timed out", "What was in flight was not committed and will be read again; raise drain_timeout if it happens often."},
+		{DirectoryInUse, "data directory in use", "Another cdcpipe runs on it: stop that one, or give another directory with --data."},
+		{RedisDown, "Redis unreachable", "cdcpipe goes on without it; check the address and the server."},
+		{DifferentRun, "data directory belongs to another run", "The directory holds a run with another seed or number of events: use the same flags, another directory, or --reset."},
+		{CassandraDown, "Cassandra unreachable", "Check schema.cassandra.hosts, the credentials and the network."},
+		{BrokenInvariant, "broken invariant", "This is a bug in cdcpipe: nothing unsettled was committed; report the message."},
+	}
+}

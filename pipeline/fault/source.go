@@ -1,0 +1,26 @@
+package fault
+
+// Faults of reading from a source.
+const (
+	BrokerDown      Code = "CDC-7001"
+	TopicMissing    Code = "CDC-7002"
+	OffsetLost      Code = "CDC-7003"
+	TopicRecreated  Code = "CDC-7004"
+	SourceDenied    Code = "CDC-7005"
+	BatchTooLarge   Code = "CDC-7006"
+	ReplayMalformed Code = "CDC-7007"
+	ReplayFile      Code = "CDC-7008"
+)
+
+func sourceEntries() []Entry {
+	return []Entry{
+		{BrokerDown, "Kafka unreachable", "Check the brokers' addresses and the network; cdcpipe goes on by itself once one answers."},
+		{TopicMissing, "topic does not exist", "Check source.topics and the agent's topic.prefix; the agent makes a table's topic with its first event."},
+		{OffsetLost, "offset no longer in the topic", "Records were deleted before they were read: take a new snapshot of the tables concerned, then restart with source.on_lost_offset set."},
+		{TopicRecreated, "topic was deleted and created anew", "Take a new snapshot of the table, then restart with source.on_lost_offset set."},
+		{SourceDenied, "Kafka refused access", "Check the credentials, and the READ right on the topics and the group."},
+		{BatchTooLarge, "compressed batch too large", "A batch unpacks to more than source.max_batch_bytes: raise it if such batches are expected."},
+		{ReplayMalformed, "captured record unreadable", "Each line of a capture is a JSON object with topic, key and value: correct the line that the message names."},
+		{ReplayFile, "capture unreadable", "Check the path and its permissions."},
+	}
+}
