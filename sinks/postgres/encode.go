@@ -52,7 +52,7 @@ func encodeInt2(b []byte, t *cdc.Type, v cdc.Value) ([]byte, error) {
 func encodeDate(b []byte, _ *cdc.Type, v cdc.Value) ([]byte, error) {
 	days, _ := v.Int(cdc.Date)
 	// date holds 4713-11-24 BC to 5874897-12-31 (utils/date.h, IS_VALID_DATE).
-	if days < -2_440_588 || days >= 2_145_042_541 {
+	if days < -2_440_588 || days >= 2_145_042_906 {
 		return b, fault.New(fault.NoTargetValue, "date %s is outside that of PostgreSQL", cdc.ScalarType(cdc.Date).AppendText(nil, v))
 	}
 	return binary.BigEndian.AppendUint32(b, uint32(int32(days-epochDays))), nil

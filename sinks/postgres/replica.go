@@ -182,6 +182,9 @@ func (r *replica) ensure(ctx context.Context, tx pgx.Tx, l *layout) error {
 	if err := json.Unmarshal(raw, &had); err != nil {
 		return fmt.Errorf("read metadata of %s: %w", l.table, err)
 	}
+	if err := compatible(l, had); err != nil {
+		return err
+	}
 	if err := r.present(ctx, tx, l); err != nil {
 		return err
 	}
@@ -266,12 +269,8 @@ func (r *replica) present(ctx context.Context, tx pgx.Tx, l *layout) error {
 	return nil
 }
 
-// alter adds the columns of l that the tables lack, or says which changes of the
-// definition it cannot follow.
+// alter adds the columns of l that the tables lack.
 func (r *replica) alter(ctx context.Context, tx pgx.Tx, l *layout, had []keptColumn) error {
-	if err := compatible(l, had); err != nil {
-		return err
-	}
 	cols, added := had, []string(nil)
 	for i := range l.columns {
 		c := &l.columns[i]
