@@ -10,6 +10,7 @@ const (
 	TableRefused    Code = "CDC-3006"
 	ColumnNotExact  Code = "CDC-3007"
 	SchemaUnreached Code = "CDC-3008"
+	TransformUnfit  Code = "CDC-3009"
 )
 
 func schemaEntries() []Entry {
@@ -22,5 +23,6 @@ func schemaEntries() []Entry {
 		{TableRefused, "table cannot be replicated", "Counter tables and materialized views cannot be replicated from change events: leave the table out of the topics."},
 		{ColumnNotExact, "column cannot be exact from events", "Change events do not say what happened to this column (docs/reference/fidelity.md): make it frozen, drop it with transform, or accept schema.inexact: approximate."},
 		{SchemaUnreached, "schema source unreachable", "Check schema.cassandra.hosts, credentials and network; cdcpipe goes on by itself once it answers."},
+		{TransformUnfit, "transform does not fit the table", "Correct the table's entry under transform.tables, then replay the records."},
 	}
 }
