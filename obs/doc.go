@@ -1,0 +1,3 @@
+// Package obs shows what a pipeline does: metrics for Prometheus, probes for
+// orchestrators, logs.
+package obs
