@@ -93,8 +93,9 @@ func TestWorkerLeaves(t *testing.T) {
 func TestConnectRefused(t *testing.T) {
 	t.Parallel()
 	redis := miniredis.RunT(t)
+	addr := redis.Addr()
 	redis.Close()
-	if _, err := coord.Connect(t.Context(), coord.RedisConfig{Addresses: []string{redis.Addr()}}); !fault.Is(err, fault.RedisDown) {
+	if _, err := coord.Connect(t.Context(), coord.RedisConfig{Addresses: []string{addr}}); !fault.Is(err, fault.RedisDown) {
 		t.Errorf("got %v", err)
 	}
 	for _, bad := range []coord.RedisConfig{{}, {Addresses: []string{"nohost"}}} {
