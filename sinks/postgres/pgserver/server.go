@@ -29,6 +29,9 @@ type Config struct {
 	// Bin is the directory of PostgreSQL's programs; empty means [Find].
 	Bin string
 
+	// Port is where the server listens on the loopback address; 0 means any free one.
+	Port int
+
 	// Settings are added to postgresql.conf's, as on the command line.
 	Settings map[string]string
 }
@@ -85,8 +88,10 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, fault.New(fault.DataDirectory, "read the server's password: %w", err)
 	}
 	s.password = strings.TrimSpace(string(password))
-	if s.port, err = freePort(); err != nil {
-		return nil, err
+	if s.port = cfg.Port; s.port == 0 {
+		if s.port, err = freePort(); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.launch(bin, who, cfg.Settings); err != nil {
 		return nil, err
@@ -218,6 +223,9 @@ func (s *Server) postmaster() int {
 func (s *Server) DSN() string {
 	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s?sslmode=disable", User, s.password, s.port, Database)
 }
+
+// Port returns where the server listens.
+func (s *Server) Port() int { return s.port }
 
 // PID returns the process of the server.
 func (s *Server) PID() int { return s.cmd.Process.Pid }
