@@ -78,6 +78,21 @@ func (c *Change) Row() bool {
 	return c.Op != DeletePartition && c.Op != DeleteRange && len(c.Key) == c.Table.Key
 }
 
+// StaticCells returns the cells of static columns, which belong to the partition.
+func (c *Change) StaticCells() []Cell { return c.Cells[:c.statics()] }
+
+// RowCells returns the cells of regular columns.
+func (c *Change) RowCells() []Cell { return c.Cells[c.statics():] }
+
+// statics counts the cells of static columns, which come first.
+func (c *Change) statics() int {
+	n := 0
+	for n < len(c.Cells) && c.Table.Columns[c.Cells[n].Column].Role == Static {
+		n++
+	}
+	return n
+}
+
 // AppendPartitionKey appends the identity of the partition: the serialised
 // values, each preceded by its length.
 func (c *Change) AppendPartitionKey(b []byte) []byte {

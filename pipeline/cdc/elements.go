@@ -109,6 +109,19 @@ func (t *Type) Elements(v Value) iter.Seq2[*Type, Value] {
 	}
 }
 
+// Len returns how many elements or entries a list, set or map has, and 0 for any
+// other type.
+func (t *Type) Len(v Value) int {
+	if !t.Kind.Collection() {
+		return 0
+	}
+	n, _ := t.count(v)
+	if t.Kind == Map {
+		n /= 2
+	}
+	return n
+}
+
 // count returns how many nested values t has in v, and v without the count.
 func (t *Type) count(v Value) (int, Value) {
 	switch t.Kind {

@@ -69,6 +69,16 @@ func (t *Table) appendPrefix(b []byte, values []Value) []byte {
 	return b
 }
 
+// AppendOrdered appends a form of v whose unsigned bytes compare as Cassandra
+// compares values of t, as it does to order sets and maps. v must not be null and
+// must satisfy [Type.Check].
+func (t *Type) AppendOrdered(b []byte, v Value) []byte {
+	if len(v) == 0 {
+		return append(b, markEmpty)
+	}
+	return t.appendOrdered(append(b, markValue), v)
+}
+
 // appendOrdered appends the order-preserving, prefix-free form of a non-empty value.
 func (t *Type) appendOrdered(b []byte, v Value) []byte {
 	switch t.Kind {
@@ -213,11 +223,7 @@ func (t *Type) appendOrderedElements(b []byte, v Value) []byte {
 		for ; nulls > 0; nulls-- {
 			b = append(b, markNull)
 		}
-		if len(x) == 0 {
-			b = append(b, markEmpty)
-			continue
-		}
-		b = e.appendOrdered(append(b, markValue), x)
+		b = e.AppendOrdered(b, x)
 	}
 	return append(b, markEnd)
 }

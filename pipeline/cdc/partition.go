@@ -27,11 +27,7 @@ func (p *Partition) Merge(c *Change) {
 	case DeleteRange:
 		p.mergeRange(RangeDeletion{c.Bounds, c.Deleted})
 	}
-	n := 0
-	for n < len(c.Cells) && c.Table.Columns[c.Cells[n].Column].Role == Static {
-		n++
-	}
-	p.Statics = joinCells(p.Statics, c.Cells[:n])
+	p.Statics = joinCells(p.Statics, c.StaticCells())
 }
 
 func (p *Partition) mergeRange(d RangeDeletion) {

@@ -19,11 +19,7 @@ func (r *Row) Merge(c *Change) {
 		r.Marker = c.Marker
 	}
 	r.Deleted = max(r.Deleted, c.Deleted)
-	cells := c.Cells
-	for len(cells) > 0 && c.Table.Columns[cells[0].Column].Role == Static {
-		cells = cells[1:]
-	}
-	r.Cells = joinCells(r.Cells, cells)
+	r.Cells = joinCells(r.Cells, c.RowCells())
 }
 
 // Join joins o into r.

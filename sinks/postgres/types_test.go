@@ -204,3 +204,15 @@ func TestRefusedValueLeavesAlone(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+// A change that was refused is refused again: it was never merged.
+func TestRefusedIsNotRemembered(t *testing.T) {
+	t.Parallel()
+	tbl := table(t, everyType)
+	s := open(t, postgres.Config{DSN: database(t)}, tbl)
+	for range 2 {
+		if err := write(s, tbl, 1, "text", cdc.Value("a\x00b")); fault.CodeOf(err) != fault.NulInText {
+			t.Errorf("got %v", err)
+		}
+	}
+}

@@ -32,6 +32,7 @@ type Config struct {
 	Late, TTL, Deletes float64
 
 	// Tiny makes everything collide: few keys, few values, and write times 1 to 5.
+	// After a hundred events come other keys, so that not everything ends deleted.
 	// There are no duplicates and no ties but by chance: whoever asks for events
 	// may repeat and order them as it likes.
 	Tiny bool

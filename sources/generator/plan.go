@@ -61,12 +61,17 @@ func (g *Generator) plan(i uint64, s *statement) (dice, role) {
 	switch {
 	case g.cfg.Tiny:
 		s.time = 1 + int64(d.n(5))
+		s.partition += uint32(i/tinyEvents) * s.table.partitions
 	case d.hit(g.cfg.Late):
 		s.time = g.nominal(uint64(d.n(int(i) + 1)))
 	}
 	g.change(&d, s, 0.3)
 	return d, fresh
 }
+
+// tinyEvents is after how many events a tiny generator turns to new partitions:
+// among more, everything would end up deleted.
+const tinyEvents = 100
 
 // nominal is the write time that event i has if it is not late.
 func (g *Generator) nominal(i uint64) int64 {
