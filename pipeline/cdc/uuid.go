@@ -15,7 +15,7 @@ func AppendUUIDText(b, s []byte) ([]byte, error) {
 	}
 	at := len(b)
 	for i := 0; i < 36; i += 2 {
-		if s[i] == '-' {
+		if i == 8 || i == 13 || i == 18 || i == 23 {
 			i++
 		}
 		hi, lo := unhex[s[i]], unhex[s[i+1]]

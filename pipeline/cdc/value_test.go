@@ -112,7 +112,7 @@ func TestText(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", tc.k, got, tc.want)
 		}
 	}
-	for _, bad := range []string{"", "550e8400e29b41d4a716446655440000", "550e8400-e29b-41d4-a716-44665544000g", "550e8400-e29b-41d4-a716-4466554400000"} {
+	for _, bad := range []string{"", "550e8400e29b41d4a716446655440000", "550e8400-e29b-41d4-a716-44665544000g", "550e8400-e29b-41d4-a716-4466554400000", "550e8400-e29b-41d4-a716-4466554400--", "550e8400-e29b-41d4-a716-44--66554400"} {
 		if _, err := cdc.AppendUUIDText(nil, []byte(bad)); err == nil {
 			t.Errorf("%q passes for a UUID", bad)
 		}
