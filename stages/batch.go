@@ -1,18 +1,18 @@
 package stages
 
 import (
-	"context"
 	"errors"
 	"time"
 
 	"cdcpipe/pipeline"
+	"cdcpipe/pipeline/plugin"
 )
 
 // BatchConfig says how large batches for the sink are.
 type BatchConfig struct {
 	// Records and Bytes end a batch.
-	Records int `yaml:"records" json:"records,omitempty" jsonschema:"default=2000,minimum=1,description=Greatest number of records in a batch"`
-	Bytes   int `yaml:"bytes" json:"bytes,omitempty" jsonschema:"default=8388608,minimum=1,description=Greatest size of a batch in bytes as read"`
+	Records int         `yaml:"records" json:"records,omitempty" jsonschema:"default=2000,minimum=1,description=Greatest number of records in a batch"`
+	Bytes   plugin.Size `yaml:"bytes" json:"bytes,omitempty" jsonschema:"default=8MiB,description=Greatest size of a batch\\, as read"`
 
 	// Every ends a batch whose first record has waited so long.
 	Every time.Duration `yaml:"every" json:"every,omitempty" jsonschema:"default=200ms,description=Longest that a record waits for its batch to fill"`
@@ -38,30 +38,18 @@ func (c BatchConfig) Validate() error {
 	return errors.Join(errs...)
 }
 
-// A Batch regroups records of any type for the sink behind it; it changes none.
-type Batch[T any] struct{ cfg BatchConfig }
+// A Batch says how the step behind it gathers its records. It is no step itself:
+// lanes split what a step sends, so that a stage of its own would make batches
+// for all of them together. In Go, [pipeline.Batches] and [pipeline.BatchBytes] on
+// the sink say the same.
+type Batch struct{ cfg BatchConfig }
 
-var (
-	_ pipeline.Stage[int, int] = Batch[int]{}
-	_ pipeline.Gatherer        = Batch[int]{}
-	_ pipeline.Diverter        = Batch[int]{}
-)
+var _ pipeline.Gatherer = Batch{}
 
-// NewBatch returns the stage.
-func NewBatch[T any](cfg BatchConfig) (Batch[T], error) { return Batch[T]{cfg}, cfg.Validate() }
+// NewBatch returns the gatherer.
+func NewBatch(cfg BatchConfig) (Batch, error) { return Batch{cfg}, cfg.Validate() }
 
 // Gather says how large a batch is.
-func (b Batch[T]) Gather() (records, bytes int, linger time.Duration) {
-	return b.cfg.Records, b.cfg.Bytes, b.cfg.Every
-}
-
-// Outlets returns none.
-func (b Batch[T]) Outlets() []pipeline.Outlet { return nil }
-
-// Process passes everything on.
-func (b Batch[T]) Process(_ context.Context, in []pipeline.Record[T], out *pipeline.Outbox[T]) error {
-	for i := range in {
-		out.Emit(i, in[i].Value)
-	}
-	return nil
+func (b Batch) Gather() (records, bytes int, linger time.Duration) {
+	return b.cfg.Records, int(b.cfg.Bytes), b.cfg.Every
 }

@@ -109,20 +109,11 @@ func TestStaleCheck(t *testing.T) {
 	}
 }
 
-func TestBatchRegroups(t *testing.T) {
+func TestBatch(t *testing.T) {
 	t.Parallel()
-	cfg := stages.BatchConfig{Records: 4, Bytes: 1 << 20, Every: time.Hour}
-	st, err := stages.NewBatch[*cdc.Change](cfg)
+	st, err := stages.NewBatch(stages.BatchConfig{Records: 4, Bytes: 1 << 20, Every: time.Hour})
 	if err != nil {
 		t.Fatal(err)
-	}
-	tbl := table(t, users)
-	var cs []*cdc.Change
-	for i := range int32(10) {
-		cs = append(cs, change(t, tbl, cdc.Insert, i, nil))
-	}
-	if r := run(t, st, 1, cs...); len(r.out) != 10 {
-		t.Errorf("got %d of 10", len(r.out))
 	}
 	if n, b, linger := st.Gather(); n != 4 || b != 1<<20 || linger != time.Hour {
 		t.Errorf("got %d, %d, %v", n, b, linger)

@@ -21,19 +21,20 @@ const (
 // SchemaCheckConfig says which definitions are accepted.
 type SchemaCheckConfig struct {
 	// Inexact says what happens to a table with columns that change events do not
-	// carry exactly: non-frozen collections and UDTs, and static columns.
-	Inexact string `yaml:"inexact" json:"inexact,omitempty" jsonschema:"enum=approximate,enum=refuse,default=approximate,description=Tables with columns that events do not carry exactly (docs/reference/fidelity.md): approximate takes what the event says; refuse sends their changes to the invalid outlet"`
+	// carry exactly: non-frozen collections and UDTs, and static columns. Empty
+	// means approximate.
+	Inexact string `yaml:"inexact" json:"inexact,omitempty" jsonschema:"enum=approximate,enum=refuse,description=Tables with columns that events do not carry exactly (docs/reference/fidelity.md): approximate takes what the event says; refuse sends their changes to the invalid outlet. That of schema.inexact if not given"`
 
 	// Ignore lists columns to which Inexact does not apply.
 	Ignore []string `yaml:"ignore" json:"ignore,omitempty" jsonschema:"description=Columns keyspace.table.column that may be inexact whatever the policy"`
 }
 
 // DefaultSchemaCheck is the configuration of a schema_check stage that has none.
-func DefaultSchemaCheck() SchemaCheckConfig { return SchemaCheckConfig{Inexact: InexactApproximate} }
+func DefaultSchemaCheck() SchemaCheckConfig { return SchemaCheckConfig{} }
 
 // Validate reports everything that is wrong with c.
 func (c SchemaCheckConfig) Validate() error {
-	if c.Inexact != InexactApproximate && c.Inexact != InexactRefuse {
+	if c.Inexact != "" && c.Inexact != InexactApproximate && c.Inexact != InexactRefuse {
 		return fmt.Errorf("inexact: %q is neither approximate nor refuse", c.Inexact)
 	}
 	return nil

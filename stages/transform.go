@@ -14,7 +14,7 @@ import (
 
 // TransformConfig says how tables differ in the replica.
 type TransformConfig struct {
-	Tables []TableTransform `yaml:"tables" json:"tables,omitempty" jsonschema:"description=What to do, by table; the first entry that matches counts"`
+	Tables []TableTransform `yaml:"tables" json:"tables,omitempty" jsonschema:"description=What to do\\, by table; the first entry that matches counts"`
 }
 
 // TableTransform is what happens to the tables that Match names. Its parts are

@@ -11,12 +11,13 @@ import (
 	"cdcpipe/pipeline"
 	"cdcpipe/pipeline/cdc"
 	"cdcpipe/pipeline/fault"
+	"cdcpipe/pipeline/plugin"
 )
 
 // ValidateConfig says what a change must satisfy.
 type ValidateConfig struct {
 	// MaxValueBytes bounds every single value.
-	MaxValueBytes int `yaml:"max_value_bytes" json:"max_value_bytes,omitempty" jsonschema:"default=67108864,minimum=1,description=Greatest size of one value in bytes"`
+	MaxValueBytes plugin.Size `yaml:"max_value_bytes" json:"max_value_bytes,omitempty" jsonschema:"default=64MiB,description=Greatest size of one value"`
 
 	// MaxElements bounds every collection.
 	MaxElements int `yaml:"max_elements" json:"max_elements,omitempty" jsonschema:"default=65536,minimum=1,description=Greatest number of elements of a collection"`
@@ -144,7 +145,7 @@ func (v *validate) values(c *cdc.Change) (err error) {
 }
 
 func (v *validate) value(col *cdc.Column, x cdc.Value) error {
-	if len(x) > v.cfg.MaxValueBytes {
+	if len(x) > int(v.cfg.MaxValueBytes) {
 		return fault.New(fault.ValueTooLarge, "column %q has %d bytes, more than %d", col.Name, len(x), v.cfg.MaxValueBytes)
 	}
 	if n := col.Type.Len(x); n > v.cfg.MaxElements {

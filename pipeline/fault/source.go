@@ -10,6 +10,10 @@ const (
 	BatchTooLarge   Code = "CDC-7006"
 	ReplayMalformed Code = "CDC-7007"
 	ReplayFile      Code = "CDC-7008"
+	InstanceTaken   Code = "CDC-7009"
+	GroupRefused    Code = "CDC-7010"
+	FetchRefused    Code = "CDC-7011"
+	BrokerTLS       Code = "CDC-7012"
 )
 
 func sourceEntries() []Entry {
@@ -22,5 +26,9 @@ func sourceEntries() []Entry {
 		{BatchTooLarge, "compressed batch too large", "A batch unpacks to more than source.max_batch_bytes: raise it if such batches are expected."},
 		{ReplayMalformed, "captured record unreadable", "Each line of a capture is a JSON object with topic, key and value: correct the line that the message names."},
 		{ReplayFile, "capture unreadable", "Check the path and its permissions."},
+		{InstanceTaken, "instance id in use", "Another member of the group has the same source.instance_id: give each worker its own."},
+		{GroupRefused, "Kafka refused the membership", "Compare source.group, source.group_protocol and source.session_timeout with the group's other members and the broker's limits."},
+		{FetchRefused, "partition cannot be read", "Read Kafka's message and the log of the partition's leader: the topic may hold a damaged batch. Nothing was skipped; cdcpipe reads on from the same record after a restart."},
+		{BrokerTLS, "no TLS connection to Kafka", "Check tls.ca, tls.cert, tls.key and tls.server_name, and that the listener of that port speaks TLS (or does not, as configured) and SASL."},
 	}
 }

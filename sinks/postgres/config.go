@@ -30,7 +30,7 @@ type Config struct {
 
 	// Unprepared sends statements whole every time, for poolers that cannot keep
 	// prepared ones.
-	Unprepared bool `yaml:"unprepared" json:"unprepared,omitempty" jsonschema:"default=false,description=Do not prepare statements, for a pooler that cannot keep them"`
+	Unprepared bool `yaml:"unprepared" json:"unprepared,omitempty" jsonschema:"default=false,description=Do not prepare statements\\, for a pooler that cannot keep them"`
 
 	// NoAudit leaves out the search for changes that lost every cell.
 	NoAudit bool `yaml:"no_audit" json:"no_audit,omitempty" jsonschema:"default=false,description=Do not report changes whose every cell lost to newer ones"`

@@ -1,0 +1,30 @@
+package plugin
+
+import (
+	"log/slog"
+	"path/filepath"
+
+	"cdcpipe/pipeline/cdc"
+)
+
+// An Env is what a part may use of its surroundings. Whoever builds parts fills in
+// every field but the last.
+type Env struct {
+	Pipeline string       // its name
+	Logger   *slog.Logger // for rare events
+	Catalog  *cdc.Catalog // the tables known; shared by all parts
+	Dir      string       // of the pipeline's file; see Path
+
+	// Inexact is the file's schema.inexact, for parts whose own option does not
+	// say: "approximate" or "refuse".
+	Inexact string
+}
+
+// Path returns the path of a file named by an option: a relative one is relative to
+// the pipeline's file.
+func (e Env) Path(name string) string {
+	if name == "" || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(e.Dir, name)
+}
