@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"bytes"
-	"encoding/binary"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -11,9 +10,13 @@ import (
 	"cdcpipe/pipeline/fault"
 )
 
-// An audit finds the changes of a group that lost every cell: to what the rows
-// held already, or to other changes of the batch. The merge returns the rows it
-// wrote; the others are read afterwards.
+// An audit finds the changes of a group that lost every cell to what was there
+// before them: in the row, or earlier in the batch.
+//
+// A row with one change is judged by what it holds after the merge, which the
+// merge returns of the rows that it wrote and which is read of the others. A row
+// with several is read before, so that a change that only a later one of the
+// batch supersedes is told from one that came late.
 //
 // It compares write times and expiries: a change that lost to one written at the
 // very same time, by its value or as a live cell to a tombstone, is not found.
@@ -23,75 +26,82 @@ type audit struct {
 	out   *outcome
 	next  int    // the row expected
 	seen  []bool // rows that were judged
+	keys  params // of rows to read
 	key   params // of the row expected
+	held  stamps
 }
 
-// rowKey gives the parameters that identify r, as [layout.rowKey] names them.
-func (p *params) rowKey(l *layout, r *row) error {
-	p.next = 0
-	opaque := false
-	for i := range l.table.Key {
-		c := &l.columns[i]
-		if c.Role == cdc.Clustering && c.to.opaqueKey {
-			opaque = true
+func newAudit(g *group, recs []pipeline.Record[*cdc.Change], out *outcome) *audit {
+	return &audit{group: g, recs: recs, out: out, seen: make([]bool, len(g.rows))}
+}
+
+// several gives the keys of the rows with several changes.
+func (a *audit) several() (*params, error) {
+	return a.ask(func(_ int, r *row) bool { return len(r.changes) > 1 })
+}
+
+// rest gives the keys of the rows that were not judged.
+func (a *audit) rest() (*params, error) {
+	for i := range a.group.rows {
+		if r := &a.group.rows[i]; len(r.changes) > 1 && !a.seen[i] {
+			a.seen[i] = true // it was not there to be read
+			a.held.never(len(a.group.layout.regular()))
+			a.judge(r)
 		}
 	}
-	for i := range l.table.Key {
-		c := &l.columns[i]
-		switch {
-		case c.raw:
-			p.skip().setBytes(p.rows, r.first.Key[i])
-		case c.Role == cdc.Clustering && opaque:
-		default:
-			if err := p.skip().setValue(p.rows, c.to, c.Type, r.first.Key[i]); err != nil {
-				return err
+	return a.ask(func(i int, _ *row) bool { return !a.seen[i] })
+}
+
+func (a *audit) ask(which func(int, *row) bool) (*params, error) {
+	a.next = 0
+	a.keys.reset(&a.group.layout.stamps)
+	for i := range a.group.rows {
+		if r := &a.group.rows[i]; r.first != nil && which(i, r) {
+			if err := a.keys.rowKey(a.group.layout, r); err != nil {
+				return nil, err
 			}
 		}
 	}
-	if opaque {
-		p.skip().setBytes(p.rows, r.first.Clustering)
-	}
-	p.rows++
-	return nil
+	return &a.keys, nil
 }
 
-// rows judges the rows that a statement returns. They come in the order in which
-// they were sent, less those that were not written.
-func (a *audit) rows(r *pgconn.ResultReader) {
+// before judges rows with several changes by what they held before the merge.
+func (a *audit) before(r *pgconn.ResultReader) {
+	a.rows(r, func(r *row) bool { return len(r.changes) > 1 })
+}
+
+// after judges rows with one change by what they hold after the merge.
+func (a *audit) after(r *pgconn.ResultReader) {
+	a.rows(r, func(r *row) bool { return len(r.changes) == 1 })
+}
+
+// rows judges the rows that a statement returns, if they are for it. They come in
+// the order in which they were sent, less some.
+func (a *audit) rows(r *pgconn.ResultReader, mine func(*row) bool) {
+	width := len(a.group.layout.stamps.types)
+	a.next = 0
 	for r.NextRow() {
 		v := r.Values()
-		width := len(a.group.layout.stamps.types)
-		if i, ok := a.find(v[:width]); ok {
-			a.seen[i] = true
-			a.judge(&a.group.rows[i], v[width:])
+		i, ok := a.find(v[:width])
+		if !ok || a.seen[i] || !mine(&a.group.rows[i]) {
+			continue
 		}
+		a.seen[i] = true
+		a.held.read(v[width:])
+		a.judge(&a.group.rows[i])
 	}
-}
-
-// unseen gives the keys of the rows that the merge did not write.
-func (a *audit) unseen(p *params) error {
-	p.reset(&a.group.layout.stamps)
-	for i := range a.group.rows {
-		if r := &a.group.rows[i]; !a.seen[i] && r.first != nil {
-			if err := p.rowKey(a.group.layout, r); err != nil {
-				return err
-			}
-		}
-	}
-	a.next = 0
-	return nil
 }
 
 // find returns the row with that key.
 func (a *audit) find(key [][]byte) (int, bool) {
 	for i := a.next; i < len(a.group.rows); i++ {
-		if !a.seen[i] && a.matches(i, key) {
+		if a.matches(i, key) {
 			a.next = i + 1
 			return i, true
 		}
 	}
 	for i := range a.next { // out of order after all
-		if !a.seen[i] && a.matches(i, key) {
+		if a.matches(i, key) {
 			return i, true
 		}
 	}
@@ -112,42 +122,15 @@ func (a *audit) matches(i int, key [][]byte) bool {
 	return true
 }
 
-// judge reports the changes of r of which nothing is left in the stamps.
-func (a *audit) judge(r *row, stamps [][]byte) {
-	l := a.group.layout
-	deleted := int8Or(stamps[0], cdc.NoTime)
-	from := int32(l.table.Key + l.table.Statics)
-	stored := func(i int32) cdc.Stamp { // of the marker, or of a regular column
-		return cdc.Stamp{Time: int8Or(stamps[1+2*i], cdc.NoTime), Class: int8Or(stamps[2+2*i], -1)}
-	}
+// judge reports the changes of r that what is held beats, each by its turn.
+func (a *audit) judge(r *row) {
+	t := a.group.layout.table
+	first := int32(t.Key + t.Statics)
 	for _, i := range r.changes {
 		c := a.recs[i].Value
-		newest := max(deleted, stored(0).Time)
-		if c.Deleted != cdc.NoTime && c.Deleted >= deleted || c.Marker.Written() && c.Marker.Time > deleted && same(c.Marker, stored(0)) || len(c.StaticCells()) > 0 {
-			continue
+		if newest, all := a.held.beat(c, first); all {
+			a.out.stale(i, fault.New(fault.StaleLost, "table %s: written at %d, and the replica has %d", t, c.Time, newest))
 		}
-		left := false
-		for _, x := range c.RowCells() {
-			s := stored(x.Column - from + 1)
-			newest = max(newest, s.Time)
-			left = left || x.Time > deleted && same(x.Stamp, s)
-		}
-		if !left && newest > c.Time {
-			a.out.stale(i, fault.New(fault.StaleLost, "table %s: written at %d, and the replica has %d", l.table, c.Time, newest))
-		}
+		a.held.merge(c, first)
 	}
-}
-
-// same reports whether a stored stamp is s. A class that the value implies is
-// not stored.
-func same(s, stored cdc.Stamp) bool {
-	return s.Time == stored.Time && (stored.Class < 0 || s.Class == stored.Class)
-}
-
-// int8Or reads a bigint, or returns none for NULL.
-func int8Or(b []byte, none int64) int64 {
-	if len(b) != 8 {
-		return none
-	}
-	return int64(binary.BigEndian.Uint64(b))
 }

@@ -158,3 +158,29 @@ func (p *params) addRange(l *layout, q *part) error {
 	p.rows++
 	return nil
 }
+
+// rowKey gives the parameters that identify r, as [layout.rowKey] names them.
+func (p *params) rowKey(l *layout, r *row) error {
+	p.next = 0
+	opaque := false
+	for i := range l.clustering() {
+		opaque = opaque || l.clustering()[i].to.opaqueKey
+	}
+	for i := range l.table.Key {
+		c := &l.columns[i]
+		switch {
+		case c.raw:
+			p.skip().setBytes(p.rows, r.first.Key[i])
+		case c.Role == cdc.Clustering && opaque:
+		default:
+			if err := p.skip().setValue(p.rows, c.to, c.Type, r.first.Key[i]); err != nil {
+				return err
+			}
+		}
+	}
+	if opaque {
+		p.skip().setBytes(p.rows, r.first.Clustering)
+	}
+	p.rows++
+	return nil
+}

@@ -148,7 +148,7 @@ func (s *Sink) merge(ctx context.Context, pg *pgconn.PgConn, groups []*group, re
 	audits := make([]*audit, len(groups))
 	for i, g := range groups {
 		if !s.cfg.NoAudit {
-			audits[i] = &audit{group: g, recs: recs, out: out, seen: make([]bool, len(g.rows))}
+			audits[i] = newAudit(g, recs, out)
 		}
 		sendParts(p, g, buf, out)
 		if err := sendRows(p, g, under[i], audits[i], recs, buf, out); err != nil {
@@ -163,10 +163,11 @@ func (s *Sink) merge(ctx context.Context, pg *pgconn.PgConn, groups []*group, re
 		return nil
 	}
 	for _, a := range audits {
-		if err := a.unseen(&buf.rows); err != nil {
+		keys, err := a.rest()
+		if err != nil {
 			return err
 		}
-		p.run(&a.group.layout.stamps, &buf.rows, a.rows)
+		p.run(&a.group.layout.stamps, keys, a.after)
 	}
 	if len(p.pending) == 0 {
 		return nil
@@ -222,8 +223,13 @@ func sendRows(p *pipelined, g *group, under bool, a *audit, recs []pipeline.Reco
 	}
 	if a == nil {
 		p.run(stmt, &buf.rows, nil)
-	} else {
-		p.run(stmt, &buf.rows, a.rows)
+		return nil
 	}
+	keys, err := a.several()
+	if err != nil {
+		return err
+	}
+	p.run(&l.stamps, keys, a.before)
+	p.run(stmt, &buf.rows, a.after)
 	return nil
 }

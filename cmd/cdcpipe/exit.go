@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"cdcpipe/pipeline"
+	"cdcpipe/pipeline/fault"
+	"cdcpipe/pipeline/spec"
+)
+
+// Exit codes, after sysexits.h where it has one.
+const (
+	exitOK          = 0
+	exitFailure     = 1
+	exitUsage       = 64
+	exitData        = 65
+	exitUnavailable = 69
+	exitBug         = 70
+	exitTemporary   = 75
+	exitPermission  = 77
+	exitConfig      = 78
+	exitInterrupted = 130
+)
+
+// exitCode returns the code of the process for err.
+func exitCode(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	if _, ok := errors.AsType[*pipeline.PanicError](err); ok {
+		return exitBug
+	}
+	switch {
+	case errors.Is(err, pipeline.ErrAbandoned), errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case errors.Is(err, pipeline.ErrDrainTimeout):
+		return exitTemporary
+	case len(spec.Problems(err)) > 0:
+		return exitConfig
+	}
+	switch code := fault.CodeOf(err); code {
+	case fault.ConfigUsage:
+		return exitUsage
+	case fault.NoPermission, fault.SourceDenied:
+		return exitPermission
+	case fault.TargetDown, fault.TargetReadOnly, fault.NoDatabase, fault.TargetTooOld, fault.BrokerDown, fault.TopicMissing, fault.OutletDown,
+		fault.SchemaUnreached, fault.CassandraDown, fault.RedisDown, fault.ServerMissing, fault.ServerStart, fault.AddressInUse, fault.DirectoryInUse:
+		return exitUnavailable
+	case fault.ReplayMalformed, fault.ReplayFile, fault.OffsetLost, fault.TopicRecreated:
+		return exitData
+	case fault.BrokenInvariant:
+		return exitBug
+	case fault.DrainTimeout:
+		return exitTemporary
+	default:
+		if strings.HasPrefix(string(code), "CDC-6") || strings.HasPrefix(string(code), "CDC-3") || code == fault.ObjectInTheWay {
+			return exitConfig
+		}
+		return exitFailure
+	}
+}

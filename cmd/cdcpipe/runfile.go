@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/urfave/cli/v2"
+
+	"cdcpipe/coord"
+	"cdcpipe/obs"
+	"cdcpipe/pipeline"
+	"cdcpipe/pipeline/cdc"
+	"cdcpipe/pipeline/plugin"
+	"cdcpipe/pipeline/spec"
+	"cdcpipe/sources/cassandra"
+)
+
+// runFile runs the pipeline of a file.
+func runFile(c console, ctx *cli.Context) error {
+	limitMemory()
+	s, err := load(ctx, false)
+	if err != nil {
+		return err
+	}
+	_, colour := terminal(c.err)
+	level := s.Config.Log.Level
+	if l := ctx.String("log-level"); l != "" {
+		level = l
+	}
+	log, err := obs.NewLogger(c.err, level, s.Config.Log.Format, colour)
+	if err != nil {
+		return usage("log-level: %w", err)
+	}
+	log = log.With("pipeline", s.Config.Name)
+	for _, w := range s.Lint() {
+		log.Warn("configuration", "code", string(w.Code), "at", w.At.String(), "what", w.What, "fix", w.Fix)
+	}
+	catalog, closeCatalog, err := openCatalog(ctx.Context, s, log)
+	if err != nil {
+		return err
+	}
+	defer closeCatalog()
+	h := hooks(log)
+	built, err := s.Build(plugin.Env{Logger: log, Catalog: catalog}, func(cfg *pipeline.Config) { cfg.Hooks, cfg.Logger = h, log })
+	if err != nil {
+		return err
+	}
+	p := built.Pipeline
+	soft, done := stops(ctx.Context, log, p.Abandon)
+	defer done()
+
+	admin := s.Config.Admin.Listen
+	if ctx.IsSet("admin") {
+		admin = ctx.String("admin")
+	}
+	var draining atomic.Bool
+	context.AfterFunc(soft, func() { draining.Store(true) })
+	if admin != "" {
+		_, closeAdmin, err := serveAdmin(ctx.Context, admin, p.Stats, &draining, log)
+		if err != nil {
+			return err
+		}
+		defer closeAdmin()
+	}
+	defer report(soft, s.Config.Redis, p.Stats, log)()
+
+	log.Info("running", "version", thisVersion().Version)
+	err = p.Run(soft)
+	log.Info("ended", "settled", settled(p.Stats()))
+	return err
+}
+
+// openCatalog makes the catalog of tables: those of CQL files, those of
+// Cassandra's keyspaces that the file names, and whatever is asked for later.
+func openCatalog(ctx context.Context, s *spec.Spec, log *slog.Logger) (*cdc.Catalog, func(), error) {
+	cfg := s.Config.Schema.Cassandra
+	if cfg == nil {
+		catalog, err := s.Catalog(nil)
+		return catalog, func() {}, err
+	}
+	loader, err := cassandra.NewSchema(cassandraConfig(cfg))
+	if err != nil {
+		return nil, nil, err
+	}
+	catalog, err := s.Catalog(loader)
+	for _, keyspace := range cfg.Keyspaces {
+		if err != nil {
+			break
+		}
+		var tables []*cdc.Table
+		var refused []error
+		tables, refused, err = loader.Tables(ctx, keyspace)
+		catalog.Put(tables...)
+		for _, r := range refused {
+			log.Warn("table left out", "err", r)
+		}
+		if err == nil && len(tables) == 0 {
+			log.Warn("no table has cdc set", "keyspace", keyspace)
+		}
+	}
+	if err != nil {
+		loader.Close()
+		return nil, nil, err
+	}
+	return catalog, loader.Close, nil
+}
+
+func cassandraConfig(c *spec.Cassandra) cassandra.Config {
+	cfg := cassandra.Config{Hosts: c.Hosts, Port: c.Port, Username: c.Username, Password: string(c.Password), LocalDC: c.LocalDC}
+	if t := c.TLS; t != nil {
+		cfg.TLS = &cassandra.TLSConfig{CA: t.CA, Cert: t.Cert, Key: t.Key, SkipVerify: t.SkipVerify}
+	}
+	return cfg
+}
+
+// serveAdmin answers probes and Prometheus at addr, until what it returns is
+// called.
+func serveAdmin(ctx context.Context, addr string, stats func() pipeline.Stats, draining *atomic.Bool, log *slog.Logger) (string, func(), error) {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(obs.NewCollector(stats), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	server := obs.NewServer(reg, obs.Check{Name: "pipeline", Check: func(context.Context) error { return ready(stats(), draining.Load()) }})
+	if err := server.Listen(ctx, addr); err != nil {
+		return "", nil, err
+	}
+	log.Info("listening", "metrics", fmt.Sprintf("http://%s/metrics", server.Addr()))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := server.Serve(); err != nil {
+			log.Error("admin server ended", "err", err)
+		}
+	})
+	return server.Addr(), func() {
+		_ = server.Close(context.WithoutCancel(ctx)) // it is only read from
+		wg.Wait()
+	}, nil
+}
+
+var errDraining = errors.New("draining")
+
+// ready reports why a pipeline does not take on work: it is ending, or one of its
+// steps waits behind an open circuit breaker.
+func ready(s pipeline.Stats, draining bool) error {
+	if draining {
+		return errDraining
+	}
+	if s.Paused {
+		return errors.New("paused")
+	}
+	for _, step := range s.Steps {
+		if step.Breaker == pipeline.BreakerOpen {
+			return fmt.Errorf("%s fails: its circuit breaker is open", step.Name)
+		}
+	}
+	return nil
+}
+
+// report keeps telling Redis how the worker is, if there is one. It returns what
+// ends that.
+func report(ctx context.Context, cfg *spec.Redis, stats func() pipeline.Stats, log *slog.Logger) func() {
+	if cfg == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		client, err := coord.Connect(ctx, coord.RedisConfig{Addresses: []string{cfg.Address}, Username: cfg.Username, Password: string(cfg.Password)})
+		if err != nil {
+			log.Warn("going on without Redis", "err", err)
+			return
+		}
+		defer client.Close()
+		coord.NewWorker(client, stats, log).Run(ctx)
+	})
+	return func() {
+		cancel()
+		wg.Wait()
+	}
+}
+
+// settled counts the records that are done with: durable, dropped or on an outlet.
+func settled(s pipeline.Stats) (n int64) {
+	for _, step := range s.Steps {
+		if step.Kind == pipeline.SinkKind || step.Kind == pipeline.OutletKind {
+			n += step.Out
+		}
+		for _, d := range step.Dropped {
+			n += d
+		}
+	}
+	return n
+}
