@@ -21,6 +21,7 @@ const minCommitWait = time.Second
 type committer struct {
 	every   time.Duration
 	records int64
+	drain   time.Duration                       // for the last commit
 	offsets Offsets                             // may be nil
 	source  func(context.Context, []Mark) error // Commit of the source
 	log     *slog.Logger
@@ -52,16 +53,15 @@ func signal(ch chan<- struct{}) {
 	}
 }
 
-// run commits marks as they move until stop is closed, and then once more. A
+// run commits marks as they move until stop is closed, and then a last time. A
 // failure is no reason to end, unless it is fatal.
-func (c *committer) run(ctx context.Context, stop <-chan struct{}) error {
+func (c *committer) run(ctx, hard context.Context, stop <-chan struct{}) error {
 	var due <-chan time.Time // armed by the first mark that is not on record
 	var pause time.Duration  // after a failure
 	for {
 		select {
 		case <-stop:
-			_, err := c.commit(ctx) // Guarantee 5: marks are committed last
-			return err
+			return c.last(ctx, hard)
 		case <-c.urgent:
 		case <-due:
 		case <-c.wake:
@@ -86,6 +86,26 @@ func (c *committer) run(ctx context.Context, stop <-chan struct{}) error {
 		}
 		pause = min(max(2*pause, minCommitWait), max(c.every, minCommitWait))
 		due = time.After(pause)
+	}
+}
+
+// last makes the last commit, over and over if it fails, while hard lasts and for
+// no longer than a drain.
+func (c *committer) last(ctx, hard context.Context) error {
+	over := time.After(c.drain)
+	for pause := minCommitWait / 4; ; pause = min(2*pause, c.every+minCommitWait) {
+		_, err := c.commit(ctx) // Guarantee 5: marks are committed last
+		if err == nil || IsFatal(err) || hard.Err() != nil {
+			return err
+		}
+		c.log.Warn("committing the last marks", "err", err)
+		select {
+		case <-time.After(pause):
+		case <-over:
+			return err
+		case <-hard.Done():
+			return err
+		}
 	}
 }
 

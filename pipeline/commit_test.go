@@ -36,13 +36,13 @@ func TestCommitEveryAndRecords(t *testing.T) {
 	for _, tc := range []struct {
 		cfg     pipeline.Config
 		offsets []int64 // of 20 batches of 10, one settled every 900ms
-		at      []time.Duration
+		at      []int64 // milliseconds
 	}{
-		{pipeline.Config{}, []int64{120, 200}, []time.Duration{10900, 18000}},
-		{pipeline.Config{CommitEvery: 7 * second}, []int64{80, 160, 200}, []time.Duration{7900, 15100, 18000}},
-		{pipeline.Config{CommitRecords: 60}, []int64{60, 120, 180, 200}, []time.Duration{5400, 10800, 16200, 18000}},
-		{pipeline.Config{CommitRecords: 60, CommitEvery: 5 * second}, []int64{60, 120, 180, 200}, []time.Duration{5400, 10800, 16200, 18000}},
-		{pipeline.Config{CommitRecords: 60, CommitEvery: 4 * second}, []int64{50, 100, 150, 200}, []time.Duration{4900, 9400, 13900, 18000}},
+		{pipeline.Config{}, []int64{120, 200}, []int64{10900, 18000}},
+		{pipeline.Config{CommitEvery: 7 * second}, []int64{80, 160, 200}, []int64{7900, 15100, 18000}},
+		{pipeline.Config{CommitRecords: 60}, []int64{60, 120, 180, 200}, []int64{5400, 10800, 16200, 18000}},
+		{pipeline.Config{CommitRecords: 60, CommitEvery: 5 * second}, []int64{60, 120, 180, 200}, []int64{5400, 10800, 16200, 18000}},
+		{pipeline.Config{CommitRecords: 60, CommitEvery: 4 * second}, []int64{50, 100, 150, 200}, []int64{4900, 9400, 13900, 18000}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			l := seed(200, 1, 1)
@@ -56,11 +56,12 @@ func TestCommitEveryAndRecords(t *testing.T) {
 			if err := p.Run(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			for i := range tc.at {
-				tc.at[i] *= time.Millisecond
+			var at []time.Duration
+			for _, ms := range tc.at {
+				at = append(at, time.Duration(ms)*time.Millisecond)
 			}
-			if !slices.Equal(c.offsets, tc.offsets) || !slices.Equal(c.at, tc.at) {
-				t.Errorf("committed %v at %v, want %v at %v", c.offsets, c.at, tc.offsets, tc.at)
+			if !slices.Equal(c.offsets, tc.offsets) || !slices.Equal(c.at, at) {
+				t.Errorf("committed %v at %v, want %v at %v", c.offsets, c.at, tc.offsets, at)
 			}
 		})
 	}
@@ -145,8 +146,8 @@ func TestFailedCommitIsRetried(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Fatal(err)
 		}
-		if want := []time.Duration{0, 1, 3, 7}; len(c.at) != 4 || c.at[1] != want[1]*time.Second || c.at[2] != want[2]*time.Second || c.at[3] != want[3]*time.Second {
-			t.Errorf("committed at %v, want %v seconds", c.at, want)
+		if want := []time.Duration{time.Second, 3 * time.Second, 7 * time.Second}; len(c.at) != 4 || !slices.Equal(c.at[1:], want) {
+			t.Errorf("committed at %v, want the last at %v", c.at, want)
 		}
 		if st := p.Stats(); st.CommitFailed != 3 || st.Commit.Count != 4 || c.errs != 3 {
 			t.Errorf("%d commits, %d failed, %d errors", st.Commit.Count, st.CommitFailed, c.errs)
@@ -155,16 +156,44 @@ func TestFailedCommitIsRetried(t *testing.T) {
 }
 
 func TestFailedLastCommitIsReported(t *testing.T) {
-	t.Parallel()
-	l := seed(10, 1, 1)
-	src := l.Reader(10, false)
-	refused := errors.New("coordinator not available")
-	src.OnCommit = func([]pipeline.Mark) error { return refused }
-	p := pipeline.New("test", quiet(pipeline.Config{}))
-	pipeline.To(pipeline.From(p, "log", src), "sink", &pipelinetest.Collector[string]{})
-	if err := p.Run(t.Context()); !errors.Is(err, refused) {
-		t.Fatalf("got %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		l := seed(10, 1, 1)
+		src := l.Reader(10, false)
+		refused := errors.New("coordinator not available")
+		src.OnCommit = func([]pipeline.Mark) error { return refused }
+		p := pipeline.New("test", quiet(pipeline.Config{DrainTimeout: time.Minute}))
+		pipeline.To(pipeline.From(p, "log", src), "sink", &pipelinetest.Collector[string]{})
+		start := time.Now()
+		if err := p.Run(t.Context()); !errors.Is(err, refused) {
+			t.Fatalf("got %v", err)
+		}
+		if took := time.Since(start); took != time.Minute {
+			t.Errorf("gave up after %v", took)
+		}
+	})
+}
+
+// An outage in the midst of the last commit is waited out.
+func TestLastCommitIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := seed(10, 1, 1)
+		src := l.Reader(10, false)
+		left := 3
+		src.OnCommit = func([]pipeline.Mark) error {
+			if left--; left >= 0 {
+				return errors.New("connection refused")
+			}
+			return nil
+		}
+		p := pipeline.New("test", quiet(pipeline.Config{}))
+		pipeline.To(pipeline.From(p, "log", src), "sink", &pipelinetest.Collector[string]{})
+		if err := p.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := l.Committed("t/0"); got != 10 {
+			t.Errorf("committed %d", got)
+		}
+	})
 }
 
 // A source or offsets of record that must not go on say so.

@@ -33,7 +33,7 @@ func TestCrashes(t *testing.T) {
 	if err := flag.Set("rapid.checks", cases); err != nil {
 		t.Fatal(err)
 	}
-	defer flag.Set("rapid.checks", "100")
+	defer func() { _ = flag.Set("rapid.checks", "100") }()
 	rapid.Check(t, func(rt *rapid.T) {
 		seed := rapid.Uint64().Draw(rt, "seed")
 		parts := rapid.IntRange(1, 4).Draw(rt, "parts")
@@ -168,10 +168,10 @@ func disturb(ctx context.Context, p *pipeline.Pipeline, src *pipelinetest.Reader
 		case 0:
 			if src.Assign {
 				patience, cancel := context.WithTimeout(ctx, time.Duration(rng.IntN(50))*time.Millisecond)
-				src.Lose(patience, q)
+				_, _ = src.Lose(patience, q) // may run out of patience, and of time
 				cancel()
 				pause(30)
-				src.Take(ctx, q)
+				_ = src.Take(ctx, q)
 			}
 		case 1:
 			p.PausePartition(q)

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -57,6 +58,7 @@ var mutants = []mutant{
 	{"Revoke does not wait", "partitions.go", "l.drain(ctx, c.still)", "_ = l.drain", "TestRevoke"},
 	{"a drain without end", "run.go", "kill(ErrDrainTimeout)", "", "TestDrainTimeoutAbandonsUncommitted"},
 	{"no last commit", "commit.go", "_, err := c.commit(ctx) // Guarantee 5", "var err error // Guarantee 5", "TestDrain"},
+	{"one last commit", "commit.go", "if err == nil || IsFatal(err) || hard.Err() != nil {", "if true {", "TestLastCommitIsTriedAgain"},
 	{"close outlets early", "run.go", "\tsteps.Wait()\n", "", "TestOutletsOutliveTheSteps"},
 	{"abandon what is in flight", "read.go", "return r.out.send(work, b.Records)", "return r.out.send(soft, b.Records)", "TestDrain"},
 
@@ -92,7 +94,7 @@ func TestMutants(t *testing.T) {
 	for i, m := range mutants {
 		names[i] = m.test
 	}
-	if out, err := runTests(root, strings.Join(names, "|")); err != nil {
+	if out, err := runTests(t.Context(), root, strings.Join(names, "|")); err != nil {
 		t.Fatalf("the tests fail without any mutation:\n%s", out)
 	}
 	for _, m := range mutants {
@@ -105,11 +107,15 @@ func TestMutants(t *testing.T) {
 			if n := bytes.Count(src, []byte(m.old)); n != 1 {
 				t.Fatalf("%q stands %d times in %s", m.old, n, m.file)
 			}
-			defer os.WriteFile(file, src, 0o644)
+			defer func() {
+				if err := os.WriteFile(file, src, 0o644); err != nil {
+					t.Error(err)
+				}
+			}()
 			if err := os.WriteFile(file, bytes.Replace(src, []byte(m.old), []byte(m.new), 1), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			switch out, err := runTests(root, m.test); {
+			switch out, err := runTests(t.Context(), root, m.test); {
 			case err == nil:
 				t.Errorf("%s did not notice", m.test)
 			case !strings.Contains(out, "--- FAIL") && !strings.Contains(out, "panic: ") && !strings.Contains(out, "fatal error: "):
@@ -119,8 +125,8 @@ func TestMutants(t *testing.T) {
 	}
 }
 
-func runTests(root, names string) (string, error) {
-	cmd := exec.Command("go", "test", "-count=1", "-timeout=10s", "-run", fmt.Sprintf("^(%s)$", names), "./pipeline")
+func runTests(ctx context.Context, root, names string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout=10s", "-run", fmt.Sprintf("^(%s)$", names), "./pipeline")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CDCPIPE_MUTANTS=", "CDCPIPE_CRASHES=")
 	out, err := cmd.CombinedOutput()

@@ -64,7 +64,7 @@ func New(name string, cfg Config) *Pipeline {
 	}
 	p.fail(cfg.validate())
 	p.marks = &committer{
-		every: cfg.CommitEvery, records: int64(cfg.CommitRecords),
+		every: cfg.CommitEvery, records: int64(cfg.CommitRecords), drain: cfg.DrainTimeout,
 		offsets: cfg.Offsets, hook: cfg.Hooks.Commit,
 		log:  cfg.Logger.With("pipeline", name),
 		gate: gate{held: make(chan struct{}, 1)},

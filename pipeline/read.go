@@ -139,7 +139,7 @@ func (r *reader[T]) admit(soft, work context.Context, b *Batch[T]) error {
 	}
 	t.left.Store(t.cost.records)
 	if err := p.budget.acquire(soft, t.cost); err != nil {
-		return nil // stopping: not tracked, hence read again
+		return nil //nolint:nilerr // stopping: not tracked, hence read again
 	}
 	l := p.claims.of(b.Claim, b.Through.Partition)
 	if l == nil {

@@ -270,7 +270,7 @@ func TestRevokeDuringAnOutage(t *testing.T) {
 		lost := make(chan time.Duration)
 		go func() {
 			begun := time.Now()
-			src.Lose(t.Context(), "t/1")
+			_, _ = src.Lose(t.Context(), "t/1")
 			lost <- time.Since(begun)
 		}()
 		time.Sleep(time.Second)

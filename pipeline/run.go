@@ -55,7 +55,7 @@ func (p *Pipeline) Run(ctx context.Context) (err error) {
 	l := &life{soft: soft, hard: hard, kill: kill}
 	stop, committed := make(chan struct{}), make(chan error, 1)
 	go func() {
-		err := p.marks.run(background, stop)
+		err := p.marks.run(background, hard, stop)
 		if IsFatal(err) {
 			kill(err)
 		}
@@ -75,7 +75,7 @@ func (p *Pipeline) Run(ctx context.Context) (err error) {
 	outlets.Wait()
 	close(p.still)
 	close(stop)
-	if err := <-committed; err != nil && err != context.Cause(hard) {
+	if err := <-committed; err != nil && err != context.Cause(hard) { //nolint:errorlint // that very error is the cause already
 		return errors.Join(context.Cause(hard), err)
 	}
 	return context.Cause(hard)

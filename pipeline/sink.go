@@ -68,7 +68,7 @@ func (f *Failures) check(n int) error {
 	last := -1
 	for k, i := range f.Index {
 		if i <= last || i >= n || f.Errs[k] == nil {
-			return Fatal(fmt.Errorf("sink reported failure of record %d after %d, of %d: %v", i, last, n, f.Errs[k]))
+			return Fatal(fmt.Errorf("sink reported failure of record %d after %d, of %d: %v", i, last, n, f.Errs[k])) //nolint:errorlint // may be nil
 		}
 		last = i
 	}

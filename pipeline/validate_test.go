@@ -114,7 +114,6 @@ func TestValidate(t *testing.T) {
 // batcher is a sink that asks for batches.
 type batcher struct {
 	pipelinetest.Collector[string]
-	sizes []int
 }
 
 func (*batcher) Gather() (records, bytes int, linger time.Duration) { return 50, 0, time.Hour }

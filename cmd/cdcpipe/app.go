@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -77,13 +76,10 @@ func usageError(ctx *cli.Context, err error, _ bool) error {
 
 // suggest names the command that name may have meant.
 func suggest(name string, cmds []*cli.Command) string {
-	i := slices.IndexFunc(cmds, func(c *cli.Command) bool {
-		return strings.HasPrefix(c.Name, name) || len(name) > 2 && strings.HasPrefix(name, c.Name[:min(3, len(c.Name))])
-	})
-	if i < 0 {
-		return ""
+	if s := cli.SuggestCommand(cmds, name); s != "" {
+		return fmt.Sprintf("; did you mean %q?", s)
 	}
-	return fmt.Sprintf("; did you mean %q?", cmds[i].Name)
+	return ""
 }
 
 // output is the flag that chooses what a command prints.

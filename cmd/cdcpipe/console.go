@@ -21,8 +21,8 @@ type console struct {
 
 // explain prints an error as operators need it: what, where, and what to do.
 func (c console) explain(err error) {
-	if ps := spec.Problems(err); len(ps) > 0 {
-		for _, p := range ps {
+	if _, ok := errors.AsType[*spec.Problem](err); ok {
+		for _, p := range spec.Problems(err) {
 			fmt.Fprintln(c.err, p)
 		}
 		return

@@ -1,9 +1,170 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"slices"
+	"time"
+
 	"github.com/urfave/cli/v2"
+
+	"cdcpipe/cmd/cdcpipe/devstack"
+	"cdcpipe/coord"
+	"cdcpipe/pipeline/fault"
+	"cdcpipe/pipeline/plugin"
+	"cdcpipe/pipeline/spec"
+	"cdcpipe/sinks/postgres/pgserver"
 )
 
+// A checker is a part that can look whether it could work, without changing
+// anything. What it returns says what it found.
+type checker interface {
+	Check(ctx context.Context) (found string, err error)
+}
+
+// checkTimeout bounds one check.
+const checkTimeout = 15 * time.Second
+
 func doctorCommand(c console) *cli.Command {
-	return &cli.Command{Name: "doctor", Usage: "check everything that a pipeline needs"}
+	return &cli.Command{
+		Name: "doctor", Usage: "check everything that a pipeline needs, and change nothing",
+		Description: "With -f it checks what the pipeline of a file talks to; without, what the embedded default needs.",
+		Flags:       []cli.Flag{fileFlag(false), setFlag(), output()},
+		Action: func(ctx *cli.Context) error {
+			d := &doctor{ctx: ctx.Context}
+			if ctx.Path("file") == "" {
+				d.embedded()
+			} else if err := d.file(ctx); err != nil {
+				return err
+			}
+			if ctx.String("output") == "json" {
+				if err := c.json(d.results); err != nil {
+					return err
+				}
+				return silent(d.worst)
+			}
+			for _, r := range d.results {
+				if r.OK {
+					fmt.Fprintf(c.out, "ok    %-24s %s\n", r.What, r.Found)
+					continue
+				}
+				fmt.Fprintf(c.out, "FAIL  %-24s %s\n      what to do: %s\n", r.What, r.Found, r.Fix)
+			}
+			return silent(d.worst)
+		},
+	}
+}
+
+// A checkup is the result of one check.
+type checkup struct {
+	What  string     `json:"what"`
+	OK    bool       `json:"ok"`
+	Code  fault.Code `json:"code,omitempty"`
+	Found string     `json:"found"`
+	Fix   string     `json:"fix,omitempty"`
+}
+
+type doctor struct {
+	ctx     context.Context
+	results []checkup
+	worst   error // the first failure
+}
+
+// check runs one check and notes what comes of it.
+func (d *doctor) check(what string, f func(context.Context) (string, error)) {
+	ctx, cancel := context.WithTimeout(d.ctx, checkTimeout)
+	defer cancel()
+	found, err := f(ctx)
+	if err == nil {
+		d.results = append(d.results, checkup{What: what, OK: true, Found: found})
+		return
+	}
+	code := fault.CodeOf(err)
+	d.results = append(d.results, checkup{What: what, Code: code, Found: err.Error(), Fix: fault.Describe(code).Fix})
+	if d.worst == nil {
+		d.worst = err
+	}
+}
+
+// embedded checks what cdcpipe run needs without a file.
+func (d *doctor) embedded() {
+	d.check("PostgreSQL's programs", func(context.Context) (string, error) { return pgserver.Find() })
+	d.check("data directory", func(context.Context) (string, error) {
+		dir, err := devstack.DefaultDir()
+		if err != nil {
+			return "", err
+		}
+		lock, err := devstack.Lock(dir)
+		if err != nil {
+			return "", err
+		}
+		return dir, lock.Close()
+	})
+}
+
+// file checks what the pipeline of a file talks to.
+func (d *doctor) file(ctx *cli.Context) error {
+	s, err := load(ctx, false)
+	if err != nil {
+		return err
+	}
+	path, _ := filepath.Abs(ctx.Path("file"))
+	d.check("configuration", func(context.Context) (string, error) { return fmt.Sprintf("%s, %d warnings", path, len(s.Lint())), nil })
+	d.check("tables", func(ctx context.Context) (string, error) { return checkTables(ctx, s) })
+	catalog, err := s.Catalog(nil)
+	if err != nil {
+		return nil // noted with the tables
+	}
+	built, err := s.Build(plugin.Env{Catalog: catalog})
+	if err != nil {
+		return err
+	}
+	part := func(what string, p any) {
+		if k, ok := p.(checker); ok {
+			d.check(what, k.Check)
+		}
+	}
+	part("source "+s.Config.Source.Use, built.Source)
+	for _, st := range built.Stages {
+		part("stage", st)
+	}
+	part("sink "+s.Config.Sink.Use, built.Sink)
+	for _, o := range slices.Sorted(maps.Keys(built.Outlets)) {
+		part("outlet "+string(o), built.Outlets[o])
+	}
+	if r := s.Config.Redis; r != nil {
+		d.check("Redis", func(ctx context.Context) (string, error) {
+			client, err := coord.Connect(ctx, redisConfig(r))
+			if err != nil {
+				return "", err
+			}
+			client.Close()
+			return r.Address, nil
+		})
+	}
+	return nil
+}
+
+// checkTables counts the tables whose definitions are known at the start.
+func checkTables(ctx context.Context, s *spec.Spec) (string, error) {
+	catalog, closeCatalog, err := openCatalog(ctx, s, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return "", err
+	}
+	defer closeCatalog()
+	tables := catalog.Tables()
+	if len(tables) == 0 && s.Config.Schema.Cassandra == nil {
+		return "none defined; events must carry their schema", nil
+	}
+	var errs []error
+	for _, t := range tables {
+		if t.Counter() {
+			errs = append(errs, fault.New(fault.TableRefused, "table %s has counters", t))
+		}
+	}
+	return fmt.Sprintf("%d tables", len(tables)), errors.Join(errs...)
 }

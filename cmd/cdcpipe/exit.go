@@ -32,12 +32,13 @@ func exitCode(err error) int {
 	if _, ok := errors.AsType[*pipeline.PanicError](err); ok {
 		return exitBug
 	}
+	_, problem := errors.AsType[*spec.Problem](err)
 	switch {
 	case errors.Is(err, pipeline.ErrAbandoned), errors.Is(err, context.Canceled):
 		return exitInterrupted
 	case errors.Is(err, pipeline.ErrDrainTimeout):
 		return exitTemporary
-	case len(spec.Problems(err)) > 0:
+	case problem:
 		return exitConfig
 	}
 	switch code := fault.CodeOf(err); code {

@@ -9,7 +9,6 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -90,23 +89,6 @@ func stops(ctx context.Context, log *slog.Logger, abandon func()) (context.Conte
 	}
 }
 
-// hooks lets the log know of what is rare.
-func hooks(log *slog.Logger) pipeline.Hooks {
-	return pipeline.Hooks{
-		Retry: func(step string, attempt int, wait time.Duration, err error) {
-			log.Warn("trying again", "step", step, "attempt", attempt, "wait", wait.Round(time.Millisecond).String(), "err", err)
-		},
-		Breaker: func(step string, from, to pipeline.BreakerState) {
-			log.Warn("circuit breaker", "step", step, "from", string(from), "to", string(to))
-		},
-		Commit: func(marks []pipeline.Mark, took time.Duration, err error) {
-			if err != nil {
-				log.Warn("commit failed; it will be tried again", "partitions", len(marks), "took", took.Round(time.Millisecond).String(), "err", err)
-			}
-		},
-	}
-}
-
 func runEmbedded(c console, ctx *cli.Context) error {
 	limitMemory()
 	dir := ctx.Path("data")
@@ -138,7 +120,7 @@ func runEmbedded(c console, ctx *cli.Context) error {
 	defer p.close()
 	summary, err := demo.Run(soft, abandoned, demo.Options{
 		Dir: dir, Events: ctx.Uint64("events"), Seed: ctx.Uint64("seed"), Rate: ctx.Float64("rate"), Reset: ctx.Bool("reset"),
-		Registry: parts(), Logger: log, Hooks: hooks(log), Serve: serve, Progress: p.show, Started: p.started,
+		Registry: parts(), Logger: log, Serve: serve, Progress: p.show, Started: p.started,
 	})
 	p.close()
 	if err != nil {

@@ -37,7 +37,6 @@ func runFile(c console, ctx *cli.Context) error {
 	if err != nil {
 		return usage("log-level: %w", err)
 	}
-	log = log.With("pipeline", s.Config.Name)
 	for _, w := range s.Lint() {
 		log.Warn("configuration", "code", string(w.Code), "at", w.At.String(), "what", w.What, "fix", w.Fix)
 	}
@@ -46,8 +45,7 @@ func runFile(c console, ctx *cli.Context) error {
 		return err
 	}
 	defer closeCatalog()
-	h := hooks(log)
-	built, err := s.Build(plugin.Env{Logger: log, Catalog: catalog}, func(cfg *pipeline.Config) { cfg.Hooks, cfg.Logger = h, log })
+	built, err := s.Build(plugin.Env{Logger: log, Catalog: catalog})
 	if err != nil {
 		return err
 	}
@@ -169,7 +167,7 @@ func report(ctx context.Context, cfg *spec.Redis, stats func() pipeline.Stats, l
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		client, err := coord.Connect(ctx, coord.RedisConfig{Addresses: []string{cfg.Address}, Username: cfg.Username, Password: string(cfg.Password)})
+		client, err := coord.Connect(ctx, redisConfig(cfg))
 		if err != nil {
 			log.Warn("going on without Redis", "err", err)
 			return
@@ -181,6 +179,10 @@ func report(ctx context.Context, cfg *spec.Redis, stats func() pipeline.Stats, l
 		cancel()
 		wg.Wait()
 	}
+}
+
+func redisConfig(c *spec.Redis) coord.RedisConfig {
+	return coord.RedisConfig{Addresses: []string{c.Address}, Username: c.Username, Password: string(c.Password)}
 }
 
 // settled counts the records that are done with: durable, dropped or on an outlet.

@@ -1,6 +1,7 @@
 package cdc
 
 import (
+	"errors"
 	"fmt"
 	"unicode/utf8"
 )
@@ -29,7 +30,7 @@ func (t *Type) Check(v Value) error {
 		}
 	case Text:
 		if !utf8.Valid(v) {
-			return fmt.Errorf("text that is not UTF-8")
+			return errors.New("text that is not UTF-8")
 		}
 	case Inet:
 		if len(v) != 4 && len(v) != 16 {
@@ -45,7 +46,7 @@ func (t *Type) Check(v Value) error {
 		}
 	case Duration:
 		if s, ok := v.Duration(); !ok || !s.valid() {
-			return fmt.Errorf("malformed duration")
+			return errors.New("malformed duration")
 		}
 	case List, Set, Map, Tuple, UDT, Vector:
 		return t.checkElements(v)

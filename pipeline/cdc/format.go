@@ -69,7 +69,7 @@ func appendDate(b []byte, d time.Time) []byte {
 	if y := d.Year(); y < 0 || y > 9999 {
 		return d.AppendFormat(append(strconv.AppendInt(b, int64(y), 10), '-'), "01-02")
 	}
-	return d.AppendFormat(b, "2006-01-02")
+	return d.AppendFormat(b, time.DateOnly)
 }
 
 // appendFloat writes the shortest text that reads back as f.

@@ -1,6 +1,7 @@
 package cdc
 
 import (
+	"bytes"
 	"errors"
 	"net/netip"
 )
@@ -10,12 +11,7 @@ var errInet = errors.New("not an IP address")
 // AppendInetText appends the inet that s writes: 4 bytes for IPv4, 16 for IPv6.
 // Text before a slash is left out: java.net.InetAddress writes host/address.
 func AppendInetText(b, s []byte) ([]byte, error) {
-	for i := len(s) - 1; i >= 0; i-- {
-		if s[i] == '/' {
-			s = s[i+1:]
-			break
-		}
-	}
+	s = s[bytes.LastIndexByte(s, '/')+1:]
 	if len(s) > 45 { // the longest form of an IPv6 address
 		return b, errInet
 	}

@@ -25,7 +25,7 @@ var comparators = map[cdc.Kind]func(a, b cdc.Value) int{
 	cdc.Text:      func(a, b cdc.Value) int { return bytes.Compare(a, b) },
 	cdc.Blob:      func(a, b cdc.Value) int { return bytes.Compare(a, b) },
 	cdc.Inet:      func(a, b cdc.Value) int { return bytes.Compare(a, b) },
-	cdc.Double:    func(a, b cdc.Value) int { return compareDouble(a, b) },
+	cdc.Double:    compareDouble,
 	cdc.Varint:    func(a, b cdc.Value) int { return varint(a).Cmp(varint(b)) },
 	cdc.Decimal:   func(a, b cdc.Value) int { return decimal(a).Cmp(decimal(b)) },
 	cdc.UUID:      compareUUID,

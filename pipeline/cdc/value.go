@@ -21,12 +21,17 @@ type Value []byte
 // (db/marshal/ValueAccessor.compare). It is not the order of the type.
 func (v Value) Compare(w Value) int { return bytes.Compare(v, w) }
 
-// AppendInt8 to AppendInt64 append the values of tinyint, smallint, int and of
-// bigint, counter, timestamp (milliseconds since 1970) and time (nanoseconds
-// since midnight).
-func AppendInt8(b []byte, v int8) []byte   { return append(b, byte(v)) }
+// AppendInt8 appends a tinyint.
+func AppendInt8(b []byte, v int8) []byte { return append(b, byte(v)) }
+
+// AppendInt16 appends a smallint.
 func AppendInt16(b []byte, v int16) []byte { return binary.BigEndian.AppendUint16(b, uint16(v)) }
+
+// AppendInt32 appends an int.
 func AppendInt32(b []byte, v int32) []byte { return binary.BigEndian.AppendUint32(b, uint32(v)) }
+
+// AppendInt64 appends a bigint, a counter, a timestamp (milliseconds since 1970) or
+// a time (nanoseconds since midnight).
 func AppendInt64(b []byte, v int64) []byte { return binary.BigEndian.AppendUint64(b, uint64(v)) }
 
 // AppendBool appends a boolean.

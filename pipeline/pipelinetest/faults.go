@@ -41,8 +41,8 @@ func NewFaults[T any](sink pipeline.Sink[T], seed uint64, before, during, after 
 
 // Write writes recs, a part of them or none.
 func (f *Faults[T]) Write(ctx context.Context, recs []pipeline.Record[T]) error {
-	kind, part := f.roll(len(recs))
-	if kind == ErrBefore || part == 0 {
+	part, kind := f.roll(len(recs))
+	if errors.Is(kind, ErrBefore) || part == 0 {
 		return kind
 	}
 	err := f.sink.Write(ctx, recs[:part])
@@ -52,7 +52,7 @@ func (f *Faults[T]) Write(ctx context.Context, recs []pipeline.Record[T]) error 
 	return err
 }
 
-func (f *Faults[T]) roll(n int) (kind error, part int) {
+func (f *Faults[T]) roll(n int) (part int, kind error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	dice := f.rng.Float64()
@@ -62,14 +62,14 @@ func (f *Faults[T]) roll(n int) (kind error, part int) {
 	}{{ErrBefore, f.before}, {ErrDuring, f.during}, {ErrAfter, f.after}} {
 		if dice < k.rate {
 			f.faults++
-			if k.err == ErrDuring {
-				return k.err, f.rng.IntN(n)
+			if errors.Is(k.err, ErrDuring) {
+				return f.rng.IntN(n), k.err
 			}
-			return k.err, n
+			return n, k.err
 		}
 		dice -= k.rate
 	}
-	return nil, n
+	return n, nil
 }
 
 // Count returns how often it has failed.

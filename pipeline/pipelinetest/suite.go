@@ -117,10 +117,10 @@ func within(ctx context.Context, limit time.Duration, what string, f func(ctx co
 
 // unopened closes a part that was never opened, as the engine does when another
 // part fails to open; and one that was opened and never used.
-func unopened(t testing.TB, make func() any) {
+func unopened(t testing.TB, create func() any) {
 	t.Helper()
 	for _, opens := range []bool{false, true} {
-		x := make()
+		x := create()
 		if opens {
 			if err := open(t.Context(), x); err != nil {
 				t.Fatalf("open: %v", err)
@@ -133,10 +133,3 @@ func unopened(t testing.TB, make func() any) {
 }
 
 func equal(a, b any) bool { return reflect.DeepEqual(a, b) }
-
-func orDefault(d, def time.Duration) time.Duration {
-	if d == 0 {
-		return def
-	}
-	return d
-}

@@ -197,9 +197,9 @@ func (f stage) Process(ctx context.Context, in []pipeline.Record[string], out *p
 }
 func (stage) Outlets() []pipeline.Outlet { return []pipeline.Outlet{pipeline.Invalid} }
 
-func stageSuite(make func() pipeline.Stage[string, int]) StageSuite[string, int] {
+func stageSuite(create func() pipeline.Stage[string, int]) StageSuite[string, int] {
 	return StageSuite[string, int]{
-		New:     func(testing.TB) pipeline.Stage[string, int] { return make() },
+		New:     func(testing.TB) pipeline.Stage[string, int] { return create() },
 		Inputs:  func() []string { return strings.Fields("1 2 3 four 5 6 7 8 9 10 eleven 12 13 14 15") },
 		Timeout: 200 * time.Millisecond,
 	}
@@ -367,7 +367,7 @@ func TestSinkSuiteNotices(t *testing.T) {
 		{"success without writing", "honours its context", func(s *store) pipeline.SinkFunc[string] {
 			return func(ctx context.Context, recs recs) error {
 				if ctx.Err() != nil {
-					return nil
+					return nil //nolint:nilerr // which the suite must notice
 				}
 				return s.Write(ctx, recs)
 			}

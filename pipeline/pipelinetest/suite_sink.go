@@ -1,6 +1,7 @@
 package pipelinetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,7 +51,7 @@ func (s SinkSuite[T]) Run(t *testing.T) {
 }
 
 func (s SinkSuite[T]) checks() []check {
-	s.Timeout = orDefault(s.Timeout, 30*time.Second)
+	s.Timeout = cmp.Or(s.Timeout, 30*time.Second)
 	checks := []check{
 		{"stores what it accepts", func(t testing.TB) {
 			if got := s.stored(t); s.Want != nil && !equal(got, s.Want()) {

@@ -1,6 +1,7 @@
 package pipelinetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,8 +52,8 @@ func (s SourceSuite[T]) Run(t *testing.T) {
 }
 
 func (s SourceSuite[T]) checks() []check {
-	s.Timeout = orDefault(s.Timeout, 30*time.Second)
-	s.Settle = orDefault(s.Settle, 200*time.Millisecond)
+	s.Timeout = cmp.Or(s.Timeout, 30*time.Second)
+	s.Settle = cmp.Or(s.Settle, 200*time.Millisecond)
 	checks := []check{
 		{"reads everything once", s.everything},
 		{"resumes after what was committed", s.resumes},

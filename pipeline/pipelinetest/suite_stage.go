@@ -1,6 +1,7 @@
 package pipelinetest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -47,7 +48,7 @@ func (s StageSuite[In, Out]) Run(t *testing.T) {
 }
 
 func (s StageSuite[In, Out]) checks() []check {
-	s.Timeout = orDefault(s.Timeout, 10*time.Second)
+	s.Timeout = cmp.Or(s.Timeout, 10*time.Second)
 	checks := []check{
 		{"accounts for every record", func(t testing.TB) { s.outcome(t, s.New(t), 1000) }},
 		{"diverts where it says", s.diverts},

@@ -2,6 +2,7 @@ package plugin_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"cdcpipe/pipeline"
@@ -17,7 +18,7 @@ type Greeting struct {
 // Validate reports what is wrong with g.
 func (g Greeting) Validate() error {
 	if g.Text == "" {
-		return fmt.Errorf("text: is required")
+		return errors.New("text: is required")
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -45,7 +46,7 @@ func (r *reader) node(a ast.Node, depth int) *node {
 	switch a := a.(type) {
 	case *ast.NullNode:
 	case *ast.BoolNode:
-		n.Kind, n.Text = boolean, fmt.Sprint(a.Value)
+		n.Kind, n.Text = boolean, strconv.FormatBool(a.Value)
 	case *ast.IntegerNode:
 		n.Kind, n.Text = integer, a.GetToken().Value
 	case *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -45,7 +46,7 @@ func parseTemplate(s string) (template, error) {
 		case strings.HasPrefix(rest, "{"):
 			body, after, closed := strings.Cut(rest[1:], "}")
 			if !closed {
-				return nil, fmt.Errorf("a reference is not closed: expected } after ${; write $${ for these characters themselves")
+				return nil, errors.New("a reference is not closed: expected } after ${; write $${ for these characters themselves")
 			}
 			ref, err := parseReference(body)
 			if err != nil {

@@ -20,7 +20,7 @@ func (d *decoder) scalar(n *node, v reflect.Value, path string, secret bool) {
 		bits = v.Type().Bits()
 	}
 	var err error
-	want, fix := "", ""
+	var want, fix string
 	switch v.Kind() {
 	case reflect.String:
 		want = "a text"
@@ -54,7 +54,7 @@ func (d *decoder) scalar(n *node, v reflect.Value, path string, secret bool) {
 				v.SetUint(u)
 				return
 			}
-			if _, negative := parseInt(n.Text, 64); err != nil && negative == nil {
+			if _, negative := parseInt(n.Text, 64); negative == nil {
 				err = strconv.ErrRange
 			}
 		}

@@ -3,6 +3,7 @@ package spec_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -116,9 +117,7 @@ func TestJSONSchemaDocuments(t *testing.T) {
 	}
 	defs := root["$defs"].(map[string]any)
 	objects := map[string]any{"": root}
-	for name, d := range defs {
-		objects[name] = d
-	}
+	maps.Copy(objects, defs)
 	for name, o := range objects {
 		properties, _ := o.(map[string]any)["properties"].(map[string]any)
 		for key, p := range properties {

@@ -152,10 +152,10 @@ func (s *step) place(key string) string {
 
 // bounds checks what the engine would refuse without a position.
 func (l *loader) bounds(s *step) {
-	least := func(key string, value, min int) {
-		if n := s.node.get(key); n != nil && !n.Bad && value < min {
+	least := func(key string, value, low int) {
+		if n := s.node.get(key); n != nil && !n.Bad && value < low {
 			n.Bad = true
-			l.add(fault.ConfigValue, n.At, join(s.path, key), fmt.Sprintf("must be at least %d, found %d", min, value), "")
+			l.add(fault.ConfigValue, n.At, join(s.path, key), fmt.Sprintf("must be at least %d, found %d", low, value), "")
 		}
 	}
 	least("workers", s.Workers, 1)

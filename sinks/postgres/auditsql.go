@@ -21,7 +21,7 @@ func (l *layout) stampColumns() []string {
 
 // returning makes a merge of rows return the rows that it wrote.
 func (l *layout) returning(s statement) statement {
-	return newStatement(s.sql+" RETURNING "+qualify("t", l.stampColumns()), s.types)
+	return newStatement(s.sql+" RETURNING "+qualify(l.stampColumns()), s.types)
 }
 
 // readStamps reads rows that a merge left as they were. It takes the key columns
@@ -32,7 +32,7 @@ func (l *layout) readStamps() statement {
 	for _, k := range l.rowKey() {
 		on = append(on, fmt.Sprintf("t.%s = %s", k, u.take(l.keyType(k))))
 	}
-	return newStatement(fmt.Sprintf("SELECT %s FROM %s JOIN %s AS t ON %s", qualify("t", l.stampColumns()), u.sql(), l.base.sql(), strings.Join(on, " AND ")), u.types)
+	return newStatement(fmt.Sprintf("SELECT %s FROM %s JOIN %s AS t ON %s", qualify(l.stampColumns()), u.sql(), l.base.sql(), strings.Join(on, " AND ")), u.types)
 }
 
 // keyType returns the type of one of the columns of [layout.rowKey].

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -43,18 +44,10 @@ func DefaultConfig() Config {
 
 func (c Config) withDefaults() Config {
 	d := DefaultConfig()
-	if c.Schema == "" {
-		c.Schema = d.Schema
-	}
-	if c.Connections == 0 {
-		c.Connections = d.Connections
-	}
-	if c.StatementTimeout == 0 {
-		c.StatementTimeout = d.StatementTimeout
-	}
-	if c.LockTimeout == 0 {
-		c.LockTimeout = d.LockTimeout
-	}
+	c.Schema = cmp.Or(c.Schema, d.Schema)
+	c.Connections = cmp.Or(c.Connections, d.Connections)
+	c.StatementTimeout = cmp.Or(c.StatementTimeout, d.StatementTimeout)
+	c.LockTimeout = cmp.Or(c.LockTimeout, d.LockTimeout)
 	return c
 }
 

@@ -191,7 +191,7 @@ func (l *layout) mergeParts() statement {
 	}
 	key := strings.Join(l.partitionKey(), ", ")
 	sql := fmt.Sprintf("WITH q AS (%s RETURNING %s, %s) UPDATE %s AS t SET %s = q.%s FROM q WHERE %s AND (t.%[5]s IS NULL OR t.%[5]s < q.%[5]s)",
-		u.sql(l.part, u.unnested.sql(), key), qualify("t", l.partitionKey()), "t."+del, l.base.sql(), del, del, l.samePartition("t", "q"))
+		u.sql(l.part, u.unnested.sql(), key), qualify(l.partitionKey()), "t."+del, l.base.sql(), del, del, l.samePartition("t", "q"))
 	return newStatement(sql, u.types)
 }
 
@@ -215,14 +215,14 @@ func (l *layout) mergeRanges() statement {
 	sql := fmt.Sprintf("WITH q AS (%s RETURNING %s, t.lo, t.hi, t.%s AS del), "+
 		"g AS (SELECT t.ctid AS id, max(q.del) AS del FROM %s AS t JOIN q ON %s AND q.lo < t.%s AND t.%[6]s < q.hi GROUP BY t.ctid) "+
 		"UPDATE %[4]s AS t SET %[3]s = g.del FROM g WHERE t.ctid = g.id AND (t.%[3]s IS NULL OR t.%[3]s < g.del)",
-		u.sql(l.ranges, u.unnested.sql(), key), qualify("t", l.partitionKey()), del, l.base.sql(), l.samePartition("t", "q"), quote(orderSuffix))
+		u.sql(l.ranges, u.unnested.sql(), key), qualify(l.partitionKey()), del, l.base.sql(), l.samePartition("t", "q"), quote(orderSuffix))
 	return newStatement(sql, u.types)
 }
 
-func qualify(side string, columns []string) string {
+func qualify(columns []string) string {
 	var q []string
 	for _, c := range columns {
-		q = append(q, side+"."+c)
+		q = append(q, "t."+c)
 	}
 	return strings.Join(q, ", ")
 }

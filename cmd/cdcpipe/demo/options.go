@@ -24,7 +24,6 @@ type Options struct {
 
 	Registry *plugin.Registry // the parts of the embedded pipeline
 	Logger   *slog.Logger
-	Hooks    pipeline.Hooks
 
 	// Serve starts what answers probes and Prometheus, and returns its address and
 	// what ends it. It may be nil.

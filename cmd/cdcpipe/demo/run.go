@@ -75,7 +75,7 @@ func Run(soft, hard context.Context, o Options) (sum Summary, err error) {
 	sum = r.summary(st, done)
 	if done {
 		r.show(Progress{Comparing: true, Settled: st.Events, Generated: st.Events, Elapsed: st.Elapsed})
-		if err := sum.compare(hard, stack.DSN(), g); err != nil {
+		if sum, err = sum.compared(hard, stack.DSN(), g); err != nil {
 			return sum, err
 		}
 		st.Finished = true
@@ -124,8 +124,7 @@ func (r *running) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	built, err := s.Build(plugin.Env{Logger: r.o.Logger, Catalog: cdc.NewCatalog(nil, r.g.Tables()...)},
-		func(cfg *pipeline.Config) { cfg.Hooks, cfg.Logger = r.o.Hooks, r.o.Logger })
+	built, err := s.Build(plugin.Env{Logger: r.o.Logger, Catalog: cdc.NewCatalog(nil, r.g.Tables()...)})
 	if err != nil {
 		return err
 	}
@@ -243,19 +242,30 @@ func (r *running) summary(st state, done bool) Summary {
 	return s
 }
 
-// compare holds the replica and the outlets against the oracle.
-func (s *Summary) compare(ctx context.Context, dsn string, g *generator.Generator) error {
+// compared holds the replica and the outlets against the oracle. PostgreSQL may
+// go and come back meanwhile.
+func (s Summary) compared(ctx context.Context, dsn string, g *generator.Generator) (Summary, error) {
 	o := generator.NewOracle(g)
 	for i := range s.Events {
 		o.Apply(i)
 		if i%4096 == 0 && ctx.Err() != nil {
-			return context.Cause(ctx)
+			return s, context.Cause(ctx)
 		}
 	}
-	c, err := Compare(ctx, dsn, g, o)
-	if err != nil {
-		return err
+	for try := 0; ; try++ {
+		sum := s
+		c, err := Compare(ctx, dsn, g, o)
+		if err == nil {
+			sum.Rows, sum.Mismatches, sum.First = c.Rows, c.Mismatches, c.First
+			err = sum.compareLetters(ctx, dsn, g)
+		}
+		if err == nil || try == 10 {
+			return sum, err
+		}
+		select {
+		case <-time.After(500 * time.Millisecond):
+		case <-ctx.Done():
+			return s, context.Cause(ctx)
+		}
 	}
-	s.Rows, s.Mismatches, s.First = c.Rows, c.Mismatches, c.First
-	return s.compareLetters(ctx, dsn, g)
 }

@@ -8,6 +8,7 @@ package devstack
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -71,12 +72,22 @@ func Lock(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// Reset removes what the servers keep in dir, which this process has locked.
+// Reset makes the servers begin anew in dir, which this process has locked. A
+// process that a crash left behind may still be at work there on its way out: what
+// it has is moved aside first, and removed as far as it lets itself be.
 func Reset(dir string) error {
+	aside := filepath.Join(dir, "old."+rand.Text())
+	if err := os.Mkdir(aside, 0o755); err != nil {
+		return fault.New(fault.DataDirectory, "%w", err)
+	}
 	for _, d := range []string{"kafka", "postgres"} {
-		if err := os.RemoveAll(filepath.Join(dir, d)); err != nil {
-			return fault.New(fault.DataDirectory, "remove %s: %w", d, err)
+		if err := os.Rename(filepath.Join(dir, d), filepath.Join(aside, d)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fault.New(fault.DataDirectory, "move aside what %s holds: %w", dir, err)
 		}
+	}
+	left, _ := filepath.Glob(filepath.Join(dir, "old.*"))
+	for _, d := range left {
+		_ = os.RemoveAll(d)
 	}
 	return nil
 }

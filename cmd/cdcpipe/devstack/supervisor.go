@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"cdcpipe/pipeline/fault"
 	"cdcpipe/sinks/postgres/pgserver"
 )
 
@@ -24,6 +25,9 @@ func supervise(ctx context.Context, dir string) (*supervisor, error) {
 	s := &supervisor{dir: dir, stopped: make(chan struct{})}
 	s.quit, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	server, err := s.start(ctx, 0)
+	for again := 0; fault.Is(err, fault.ServerStart) && again < 2 && ctx.Err() == nil; again++ {
+		server, err = s.start(ctx, 0) // someone may have killed it while it recovered
+	}
 	if err != nil {
 		s.cancel()
 		return nil, err

@@ -52,7 +52,7 @@ func (s *Server) launch(bin string, who *syscall.Credential, settings map[string
 		return fault.New(fault.DataDirectory, "%w", err)
 	}
 	defer log.Close()
-	s.cmd = exec.Command(filepath.Join(bin, "postgres"), args...)
+	s.cmd = exec.Command(filepath.Join(bin, "postgres"), args...) //nolint:noctx // it ends by Stop, not with the context of Start
 	s.cmd.Dir = s.dir
 	s.cmd.Env = append(os.Environ(), "LC_ALL=C")
 	s.cmd.Stdout, s.cmd.Stderr = log, log
@@ -76,9 +76,10 @@ func (s *Server) launch(bin string, who *syscall.Credential, settings map[string
 
 // waitReady waits until the server takes connections.
 func (s *Server) waitReady(ctx context.Context) error {
+	dialer := net.Dialer{Timeout: time.Second}
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
 	for {
-		if c, err := net.DialTimeout("tcp", addr, time.Second); err == nil {
+		if c, err := dialer.DialContext(ctx, "tcp", addr); err == nil {
 			c.Close()
 			if s.status() == "ready" {
 				return nil

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -80,7 +81,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		if err := s.initialise(ctx, bin, who); err != nil {
 			return nil, err
 		}
-	} else if err := sameMajor(bin, s.path("data", "PG_VERSION")); err != nil {
+	} else if err := sameMajor(ctx, bin, s.path("data", "PG_VERSION")); err != nil {
 		return nil, err
 	}
 	password, err := os.ReadFile(s.path("password"))
@@ -89,7 +90,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s.password = strings.TrimSpace(string(password))
 	if s.port = cfg.Port; s.port == 0 {
-		if s.port, err = freePort(); err != nil {
+		if s.port, err = freePort(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -139,20 +140,29 @@ func (s *Server) initialise(ctx context.Context, bin string, who *syscall.Creden
 			return fault.New(fault.DataDirectory, "%w", err)
 		}
 	}
-	// Made beside and renamed, so that a killed initdb leaves nothing that looks made.
-	if err := os.RemoveAll(s.path("data")); err != nil {
-		return fault.New(fault.DataDirectory, "%w", err)
+	// Made beside and renamed, so that a killed initdb leaves nothing that looks
+	// made. Its own processes may outlive it a moment: each attempt has a directory
+	// of its own, and those of others are removed as far as they let themselves be.
+	left, _ := filepath.Glob(s.path("data.new*"))
+	for _, d := range append(left, s.path("data")) {
+		_ = os.RemoveAll(d)
 	}
-	tmp := s.path("data.new")
-	if err := os.RemoveAll(tmp); err != nil {
-		return fault.New(fault.DataDirectory, "%w", err)
-	}
+	tmp := s.path("data.new." + rand.Text())
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", tmp, "-U", User, "--auth=scram-sha-256",
 		"--pwfile="+s.path("password"), "--no-sync", "--no-instructions", "-E", "UTF8", "--locale=C")
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who}
-	if out, err := cmd.CombinedOutput(); err != nil {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Pdeathsig: syscall.SIGKILL}
+	var out []byte
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // see launch
+		out, err = cmd.CombinedOutput()
+	}()
+	<-done
+	if err != nil {
 		return fault.New(fault.ServerStart, "initdb: %w: %s", err, strings.TrimSpace(string(out)))
 	}
 	if err := os.Rename(tmp, s.path("data")); err != nil {
@@ -161,12 +171,12 @@ func (s *Server) initialise(ctx context.Context, bin string, who *syscall.Creden
 	return nil
 }
 
-func sameMajor(bin, file string) error {
+func sameMajor(ctx context.Context, bin, file string) error {
 	have, err := os.ReadFile(file)
 	if err != nil {
 		return fault.New(fault.DataDirectory, "%w", err)
 	}
-	out, err := exec.Command(filepath.Join(bin, "postgres"), "--version").Output()
+	out, err := exec.CommandContext(ctx, filepath.Join(bin, "postgres"), "--version").Output()
 	if err != nil {
 		return fault.New(fault.ServerStart, "postgres --version: %w", err)
 	}
@@ -178,8 +188,8 @@ func sameMajor(bin, file string) error {
 	return nil
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(ctx context.Context) (int, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, fault.New(fault.ServerStart, "find a free port: %w", err)
 	}
@@ -193,7 +203,7 @@ func (s *Server) waitForPredecessor(ctx context.Context) error {
 	for {
 		pid := s.postmaster()
 		if pid == 0 || syscall.Kill(pid, 0) != nil {
-			return nil
+			return nil //nolint:nilerr // it is gone
 		}
 		select {
 		case <-time.After(20 * time.Millisecond):

@@ -97,13 +97,15 @@ func TestParent(t *testing.T) {
 		return
 	}
 	s := start(t, dir)
-	os.Stdout.WriteString("pid " + strconv.Itoa(s.PID()) + "\n")
+	if _, err := os.Stdout.WriteString("pid " + strconv.Itoa(s.PID()) + "\n"); err != nil {
+		t.Fatal(err)
+	}
 	select {}
 }
 
 func TestDiesWithItsParent(t *testing.T) {
 	t.Parallel()
-	parent := exec.Command(os.Args[0], "-test.run=^TestParent$")
+	parent := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestParent$")
 	parent.Env = append(os.Environ(), "PGSERVER_PARENT="+scratch(t))
 	out, err := parent.StdoutPipe()
 	if err != nil {
@@ -112,8 +114,10 @@ func TestDiesWithItsParent(t *testing.T) {
 	if err := parent.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer parent.Wait()
-	defer parent.Process.Kill()
+	defer func() {
+		_ = parent.Process.Kill() // gone already, if all went well
+		_ = parent.Wait()
+	}()
 	pid := 0
 	for lines := bufio.NewScanner(out); pid == 0 && lines.Scan(); {
 		if n, ok := strings.CutPrefix(lines.Text(), "pid "); ok {
@@ -123,7 +127,9 @@ func TestDiesWithItsParent(t *testing.T) {
 	if pid == 0 || syscall.Kill(pid, 0) != nil {
 		t.Fatalf("no server, pid %d", pid)
 	}
-	parent.Process.Kill()
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
 	deadline := time.After(20 * time.Second)
 	for gone := false; !gone; {
 		select {
