@@ -14,12 +14,14 @@ import (
 // of its own layer only those below itself. A name that ends in /... stands for
 // all packages below it.
 var layers = []string{
-	"pipeline/cdc pipeline/fault", // what a change is; what can go wrong
+	"pipeline/cdc pipeline/fault configs", // what a change is; what can go wrong; files
 	"pipeline",                    // the engine: knows nothing of changes
 	"pipeline/plugin pipeline/pipelinetest pipeline/letter", // its parts by name; testing them; what becomes of rejects
 	"coord coord/... obs obs/... stages/debezium",           // who runs what; what it looks like; formats of events
 	"stages sources/... sinks/...",                          // the parts
 	"pipeline/spec",                                         // pipelines as files
+	"cmd/cdcpipe/devstack cmd/cdcpipe/vault",                // embedded servers; secrets
+	"cmd/cdcpipe/demo",                                      // the embedded default
 	"cmd/...",                                               // the programs
 }
 
@@ -41,7 +43,7 @@ type pkg struct {
 
 func list(t *testing.T, args ...string) (pkgs []pkg) {
 	t.Helper()
-	cmd := exec.Command("go", append([]string{"list", "-e", "-json=ImportPath,Standard,Imports"}, args...)...)
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-e", "-json=ImportPath,Standard,Imports"}, args...)...)
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%v: %v", cmd, err)
@@ -62,7 +64,7 @@ func list(t *testing.T, args ...string) (pkgs []pkg) {
 func layerOf(name string) int {
 	for _, exact := range []bool{true, false} {
 		for i, l := range layers {
-			for _, p := range strings.Fields(l) {
+			for p := range strings.FieldsSeq(l) {
 				dir, pattern := strings.CutSuffix(p, "...")
 				if exact && name == p || !exact && pattern && strings.HasPrefix(name, dir) {
 					return i

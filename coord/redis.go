@@ -17,12 +17,12 @@ import (
 // RedisConfig says where Redis is.
 type RedisConfig struct {
 	// Addresses are host:port: of one server, or of several sentinels.
-	Addresses []string `yaml:"addresses" json:"addresses" jsonschema:"required,description=host:port of the server, or of the sentinels"`
+	Addresses []string `yaml:"addresses" json:"addresses" jsonschema:"required,description=host:port of the server\\, or of the sentinels"`
 	Username  string   `yaml:"username" json:"username,omitempty" jsonschema:"description=User name"`
 	Password  string   `yaml:"password" json:"password,omitempty" jsonschema:"format=password,description=Password"`
 
 	// MasterSet names the set of servers that sentinels watch; empty without them.
-	MasterSet string `yaml:"master_set" json:"master_set,omitempty" jsonschema:"description=Name of the master set, if the addresses are those of sentinels"`
+	MasterSet string `yaml:"master_set" json:"master_set,omitempty" jsonschema:"description=Name of the master set\\, if the addresses are those of sentinels"`
 }
 
 // Validate reports everything that is wrong with c.

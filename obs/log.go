@@ -23,7 +23,7 @@ func NewLogger(w io.Writer, level, format string, colour bool) (*slog.Logger, er
 	}
 	switch format {
 	case LogText:
-		return slog.New(tint.NewHandler(w, &tint.Options{Level: l, NoColor: !colour, TimeFormat: time.TimeOnly})), nil
+		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: l, NoColor: !colour, TimeFormat: time.TimeOnly})), nil
 	case LogJSON:
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l})), nil
 	default:

@@ -100,7 +100,11 @@ func TestServer(t *testing.T) {
 	go func() { served <- s.Serve() }()
 	get := func(path string) (int, string) {
 		t.Helper()
-		r, err := http.Get("http://" + s.Addr() + path)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Addr()+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}

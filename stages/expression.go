@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -71,7 +72,7 @@ func (v *columnVisitor) Visit(n *ast.Node) {
 		if of, ok := n.Node.(*ast.IdentifierNode); ok && of.Value == "$env" {
 			name, ok := n.Property.(*ast.StringNode)
 			if !ok {
-				v.err = fmt.Errorf("$env needs the name of a column in quotes")
+				v.err = errors.New("$env needs the name of a column in quotes")
 				return
 			}
 			v.columns = append(v.columns, name.Value)

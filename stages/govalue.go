@@ -108,6 +108,8 @@ func appendGo(b []byte, t *cdc.Type, x any) ([]byte, error) {
 			f = x
 		case int:
 			f = float64(x)
+		case int64:
+			f = float64(x)
 		case uint64:
 			f = float64(x)
 		default:
@@ -125,7 +127,7 @@ func appendGo(b []byte, t *cdc.Type, x any) ([]byte, error) {
 		return cdc.AppendBool(b, v), nil
 	case cdc.Decimal, cdc.Varint:
 		switch x.(type) {
-		case int, uint64, float64, string:
+		case int, int64, uint64, float64, string:
 		default:
 			return b, mismatch
 		}

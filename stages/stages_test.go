@@ -45,7 +45,7 @@ func run(t testing.TB, st pipeline.Stage[*cdc.Change, *cdc.Change], n int, cs ..
 	}
 	for _, s := range p.Stats().Steps {
 		for why, n := range s.Dropped {
-			r.dropped[why] += int64(n)
+			r.dropped[why] += n
 		}
 	}
 	return r

@@ -77,7 +77,7 @@ func usageError(ctx *cli.Context, err error, _ bool) error {
 // suggest names the command that name may have meant.
 func suggest(name string, cmds []*cli.Command) string {
 	if s := cli.SuggestCommand(cmds, name); s != "" {
-		return fmt.Sprintf("; did you mean %q?", s)
+		return "; " + strings.ToLower(s[:1]) + s[1:]
 	}
 	return ""
 }

@@ -53,7 +53,7 @@ func completionCommand(c console) *cli.Command {
 		Name: "completion", Usage: "print a shell's completion script", ArgsUsage: "bash|zsh|fish|powershell",
 		Description: "bash: source <(cdcpipe completion bash)\nzsh:  cdcpipe completion zsh > \"${fpath[1]}/_cdcpipe\"\nfish: cdcpipe completion fish > ~/.config/fish/completions/cdcpipe.fish",
 		Action: func(ctx *cli.Context) error {
-			script := ""
+			var script string
 			switch shell := ctx.Args().First(); shell {
 			case "bash":
 				script = bashCompletion

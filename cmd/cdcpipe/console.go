@@ -33,7 +33,8 @@ func (c console) explain(err error) {
 		return
 	}
 	fmt.Fprintf(c.err, "cdcpipe: %s %s\n", f.Code, f.Title())
-	for line := range strings.Lines(err.Error()) {
+	detail := strings.TrimPrefix(err.Error(), string(f.Code)+" ")
+	for line := range strings.Lines(detail) {
 		fmt.Fprintf(c.err, "  %s\n", strings.TrimRight(line, "\n"))
 	}
 	fmt.Fprintf(c.err, "  what to do: %s\n", f.Fix())

@@ -117,7 +117,7 @@ func (d *doctor) file(ctx *cli.Context) error {
 	d.check("tables", func(ctx context.Context) (string, error) { return checkTables(ctx, s) })
 	catalog, err := s.Catalog(nil)
 	if err != nil {
-		return nil // noted with the tables
+		return nil //nolint:nilerr // it was noted with the tables
 	}
 	built, err := s.Build(plugin.Env{Catalog: catalog})
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"net"
 	"slices"
 	"time"
+
+	"cdcpipe/pipeline/plugin"
 )
 
 // Config says how to reach a cluster. Parts that users configure have its fields
@@ -23,19 +25,19 @@ type Config struct {
 // TLS is on if Enabled or any other field is set. Certificates and keys are
 // paths of PEM files, or PEM itself, as a reference to a secret yields it.
 type TLS struct {
-	Enabled    bool   `yaml:"enabled" json:"enabled,omitempty" jsonschema:"default=false,description=Speak TLS; implied by any other key here"`
-	CA         string `yaml:"ca" json:"ca,omitempty" jsonschema:"description=Certificates that sign the brokers' (path or PEM); the system's if empty"`
-	Cert       string `yaml:"cert" json:"cert,omitempty" jsonschema:"description=Client certificate (path or PEM)"`
-	Key        string `yaml:"key" json:"key,omitempty" jsonschema:"format=password,description=Key of the client certificate (path or PEM)"`
-	ServerName string `yaml:"server_name" json:"server_name,omitempty" jsonschema:"description=Name that the brokers' certificates must bear; the host of the address if empty"`
-	SkipVerify bool   `yaml:"skip_verify" json:"skip_verify,omitempty" jsonschema:"default=false,description=Accept any certificate; for tests only"`
+	Enabled    bool          `yaml:"enabled" json:"enabled,omitempty" jsonschema:"default=false,description=Speak TLS; implied by any other key here"`
+	CA         string        `yaml:"ca" json:"ca,omitempty" jsonschema:"description=Certificates that sign the brokers' (path or PEM); the system's if empty"`
+	Cert       string        `yaml:"cert" json:"cert,omitempty" jsonschema:"description=Client certificate (path or PEM)"`
+	Key        plugin.Secret `yaml:"key" json:"key,omitempty" jsonschema:"description=Key of the client certificate (path or PEM)"`
+	ServerName string        `yaml:"server_name" json:"server_name,omitempty" jsonschema:"description=Name that the brokers' certificates must bear; the host of the address if empty"`
+	SkipVerify bool          `yaml:"skip_verify" json:"skip_verify,omitempty" jsonschema:"default=false,description=Accept any certificate; for tests only"`
 }
 
 // SASL is on if Mechanism is set.
 type SASL struct {
-	Mechanism string `yaml:"mechanism" json:"mechanism,omitempty" jsonschema:"enum=plain,enum=scram-sha-256,enum=scram-sha-512,description=How to authenticate; not at all if empty"`
-	Username  string `yaml:"username" json:"username,omitempty" jsonschema:"description=User name"`
-	Password  string `yaml:"password" json:"password,omitempty" jsonschema:"format=password,description=Password"`
+	Mechanism string        `yaml:"mechanism" json:"mechanism,omitempty" jsonschema:"enum=plain,enum=scram-sha-256,enum=scram-sha-512,description=How to authenticate; not at all if empty"`
+	Username  string        `yaml:"username" json:"username,omitempty" jsonschema:"description=User name"`
+	Password  plugin.Secret `yaml:"password" json:"password,omitempty" jsonschema:"description=Password"`
 }
 
 const (

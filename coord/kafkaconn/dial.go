@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"time"
 
@@ -15,12 +17,9 @@ import (
 	"cdcpipe/pipeline/fault"
 )
 
-// Dial returns a client once a broker has answered it. Its error says what to do:
-// [fault.BrokerDown] if none has answered within ConnectTimeout, and at once
-// [fault.BrokerTLS] or [fault.SourceDenied] if waiting would not help. The options
-// come after those of c.
-func Dial(ctx context.Context, c Config, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, error) {
-	c = c.withDefaults()
+// New returns a client of the cluster. The options come after those of c. It dials
+// nothing, but a client that is given topics to consume does so by itself.
+func New(c Config, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, error) {
 	base, err := c.Options(log)
 	if err != nil {
 		return nil, err
@@ -29,14 +28,27 @@ func Dial(ctx context.Context, c Config, log *slog.Logger, opts ...kgo.Opt) (*kg
 	if err != nil {
 		return nil, fault.Wrap(fault.ConfigValue, fmt.Errorf("set up the Kafka client: %w", err))
 	}
-	if err := c.ping(ctx, cl); err != nil {
-		cl.CloseAllowingRebalance()
+	return cl, nil
+}
+
+// Dial returns a client once a broker has answered it, as by [New] and [Ping].
+func Dial(ctx context.Context, c Config, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, error) {
+	cl, err := New(c, log, opts...)
+	if err != nil {
+		return nil, err
+	}
+	if err := Ping(ctx, c, cl); err != nil {
+		cl.Close()
 		return nil, err
 	}
 	return cl, nil
 }
 
-func (c Config) ping(ctx context.Context, cl *kgo.Client) error {
+// Ping returns once a broker has answered cl. Its error says what to do:
+// [fault.BrokerDown] if none has answered within ConnectTimeout, and at once
+// [fault.BrokerTLS] or [fault.SourceDenied] if waiting would not help.
+func Ping(ctx context.Context, c Config, cl *kgo.Client) error {
+	c = c.withDefaults()
 	within, cancel := context.WithTimeout(ctx, c.ConnectTimeout)
 	defer cancel()
 	var last error
@@ -69,15 +81,14 @@ func (c Config) names() string { return strings.Join(c.Brokers, ", ") }
 // refusal says what fault err is, and whether waiting is no cure for it.
 func refusal(err error) (code fault.Code, hopeless bool) {
 	var cert *tls.CertificateVerificationError
-	var alert tls.AlertError
+	var alert *net.OpError // the one whose operation is "remote error"
 	var header tls.RecordHeaderError
-	var eof *kgo.ErrFirstReadEOF // one side speaks TLS or SASL and the other does not, or the broker is starting
 	switch {
 	case Denied(err):
 		return fault.SourceDenied, true
-	case errors.As(err, &cert), errors.As(err, &alert), errors.As(err, &header):
+	case errors.As(err, &cert), errors.As(err, &header), errors.As(err, &alert) && alert.Op == "remote error":
 		return fault.BrokerTLS, true
-	case errors.As(err, &eof):
+	case errors.Is(err, io.EOF): // one side speaks TLS or SASL and the other does not, or the broker is starting
 		return fault.BrokerTLS, false
 	}
 	return fault.BrokerDown, false

@@ -35,13 +35,14 @@ func (c Config) Options(log *slog.Logger) ([]kgo.Opt, error) {
 		}
 		opts = append(opts, kgo.DialTLSConfig(conf))
 	}
+	user, password := c.SASL.Username, string(c.SASL.Password)
 	switch c.SASL.Mechanism {
 	case plainMechanism:
-		opts = append(opts, kgo.SASL(plain.Auth{User: c.SASL.Username, Pass: c.SASL.Password}.AsMechanism()))
+		opts = append(opts, kgo.SASL(plain.Auth{User: user, Pass: password}.AsMechanism()))
 	case scram256:
-		opts = append(opts, kgo.SASL(scram.Auth{User: c.SASL.Username, Pass: c.SASL.Password}.AsSha256Mechanism()))
+		opts = append(opts, kgo.SASL(scram.Auth{User: user, Pass: password}.AsSha256Mechanism()))
 	case scram512:
-		opts = append(opts, kgo.SASL(scram.Auth{User: c.SASL.Username, Pass: c.SASL.Password}.AsSha512Mechanism()))
+		opts = append(opts, kgo.SASL(scram.Auth{User: user, Pass: password}.AsSha512Mechanism()))
 	}
 	return opts, nil
 }
@@ -63,7 +64,7 @@ func (t TLS) config() (*tls.Config, error) {
 		if err != nil {
 			return nil, err
 		}
-		key, err := material("tls.key", t.Key)
+		key, err := material("tls.key", string(t.Key))
 		if err != nil {
 			return nil, err
 		}

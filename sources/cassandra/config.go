@@ -2,7 +2,6 @@
 package cassandra
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -53,7 +52,7 @@ func (c Config) Validate() error {
 }
 
 // connect opens a session. The driver keeps it alive from then on.
-func (c Config) connect(ctx context.Context) (*gocql.Session, error) {
+func (c Config) connect() (*gocql.Session, error) {
 	cluster := gocql.NewCluster(c.Hosts...)
 	if c.Port != 0 {
 		cluster.Port = c.Port

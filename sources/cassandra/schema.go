@@ -43,13 +43,13 @@ func (s *Schema) Close() {
 	}
 }
 
-func (s *Schema) connected(ctx context.Context) (*gocql.Session, error) {
+func (s *Schema) connected() (*gocql.Session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.session != nil {
 		return s.session, nil
 	}
-	session, err := s.cfg.connect(ctx)
+	session, err := s.cfg.connect()
 	if err == nil {
 		s.session = session
 	}
@@ -58,7 +58,7 @@ func (s *Schema) connected(ctx context.Context) (*gocql.Session, error) {
 
 // LoadTable returns the definition of a table, or nil if there is none.
 func (s *Schema) LoadTable(ctx context.Context, keyspace, name string) (*cdc.Table, error) {
-	session, err := s.connected(ctx)
+	session, err := s.connected()
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func (s *Schema) LoadTable(ctx context.Context, keyspace, name string) (*cdc.Tab
 // Tables returns the definitions of all tables of a keyspace that have cdc set,
 // and why some of those cannot be had.
 func (s *Schema) Tables(ctx context.Context, keyspace string) (tables []*cdc.Table, refused []error, err error) {
-	session, err := s.connected(ctx)
+	session, err := s.connected()
 	if err != nil {
 		return nil, nil, err
 	}

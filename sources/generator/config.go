@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -69,9 +70,9 @@ func (cfg Config) check() (Config, error) {
 	case cfg.Keys < 0 || cfg.Keys > maxKeys:
 		return cfg, fmt.Errorf("generator: Keys must be within 0 and %d, is %d", maxKeys, cfg.Keys)
 	case cfg.Prefix == "":
-		return cfg, fmt.Errorf("generator: Prefix is empty")
+		return cfg, errors.New("generator: Prefix is empty")
 	case cfg.Malformed+cfg.Duplicates+cfg.Ties > 1:
-		return cfg, fmt.Errorf("generator: Malformed, Duplicates and Ties are more than 1 together")
+		return cfg, errors.New("generator: Malformed, Duplicates and Ties are more than 1 together")
 	}
 	for _, r := range []struct {
 		name string

@@ -101,7 +101,7 @@ func timestampLiteral(ms int64) literal {
 
 func dateLiteral(days int64) literal {
 	t := time.Unix(days*86400, 0).UTC()
-	l := literal{json: strconv.FormatInt(days, 10), raw: bigEndian(4, days+1<<31), text: postgresTime(t, "2006-01-02", "")}
+	l := literal{json: strconv.FormatInt(days, 10), raw: bigEndian(4, days+1<<31), text: postgresTime(t, time.DateOnly, "")}
 	if t.Year() > 0 && t.Year() < 10_000 {
 		l.nested = quoted(l.text)
 	}

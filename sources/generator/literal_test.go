@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -120,7 +121,7 @@ func TestClusteringOrder(t *testing.T) {
 
 func agrees(t *cdc.Type, l literal) error {
 	if !json.Valid([]byte(l.json)) {
-		return fmt.Errorf("not JSON")
+		return errors.New("not JSON")
 	}
 	raw := cdc.Value(l.raw)
 	if err := t.Check(raw); err != nil {

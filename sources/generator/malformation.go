@@ -59,8 +59,8 @@ const nestingDepth = 12_000
 // damage breaks an event of the table users that writes every column.
 func (m Malformation) damage(key, value []byte) (k, v []byte) {
 	id := key[len(`{"id":`) : len(key)-1]
-	replace := func(old, new string) []byte {
-		return bytes.Replace(value, []byte(old), []byte(new), 1)
+	replace := func(old, with string) []byte {
+		return bytes.Replace(value, []byte(old), []byte(with), 1)
 	}
 	// swap replaces the value of a column's cell.
 	swap := func(column, with string) []byte {

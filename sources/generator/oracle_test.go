@@ -146,7 +146,7 @@ func TestOracleAgreesWithMerge(t *testing.T) {
 					got[key] = row
 				}
 			}
-			if want := m.show(second); !maps.EqualFunc(got, want, func(a, b Row) bool { return maps.Equal(a, b) }) {
+			if want := m.show(second); !maps.EqualFunc(got, want, maps.Equal) {
 				rt.Fatalf("%s at %d:\n got %v\nwant %v", tb.def, second, got, want)
 			}
 		}

@@ -228,7 +228,7 @@ func (w *work) avroCell(n *avroNode) bool {
 	c := cell{state: cellNull, deletion: noTime}
 	set := true
 	for _, f := range n.fields {
-		ok := true
+		var ok bool
 		switch f.name {
 		case "value":
 			if w.column >= w.table.Key && w.op != 'i' && w.op != 'u' {

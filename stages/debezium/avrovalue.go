@@ -61,7 +61,7 @@ func (w *work) avroValue(b []byte, t *cdc.Type, n *avroNode) (out []byte, null, 
 		}
 		return b, false, ok
 	case avro.Bytes, avro.Fixed:
-		s, ok := []byte(nil), false
+		var s []byte
 		if n.kind == avro.Fixed {
 			s, ok = w.take(n.size)
 		} else {
@@ -80,10 +80,9 @@ func (w *work) avroValue(b []byte, t *cdc.Type, n *avroNode) (out []byte, null, 
 		b, ok = w.avroParts(b, t, n)
 	case n.kind == avro.Record && (t.Kind == cdc.Tuple || t.Kind == cdc.UDT):
 		b, ok = w.avroFields(b, t, n)
-	case n.kind == avro.Array && (t.Kind == cdc.List || t.Kind == cdc.Set || t.Kind == cdc.Vector):
-		b, ok = w.avroArray(b, t, n)
-	case n.kind == avro.Array && t.Kind == cdc.Map, n.kind == avro.Map && t.Kind == cdc.Map:
-		b, ok = w.avroMap(b, t, n)
+	case n.kind == avro.Array && (t.Kind == cdc.List || t.Kind == cdc.Set || t.Kind == cdc.Vector),
+		(n.kind == avro.Array || n.kind == avro.Map) && t.Kind == cdc.Map:
+		b, ok = w.avroElements(b, t, n)
 	default:
 		ok = w.wrongType(t, string("a "+n.kind))
 	}
@@ -177,7 +176,10 @@ func (w *work) avroNested(n *nest, b []byte, t *cdc.Type, s *avroNode) ([]byte, 
 	return n.close(w, b, null)
 }
 
-func (w *work) avroArray(b []byte, t *cdc.Type, s *avroNode) ([]byte, bool) {
+// avroElements appends a list, set or vector from an array; or a map, from an array
+// of records with key and value, which is what AvroData makes of maps whose keys can
+// be null, or from a map.
+func (w *work) avroElements(b []byte, t *cdc.Type, s *avroNode) ([]byte, bool) {
 	n, b := w.build(b, t)
 	for {
 		count, ok := w.block()
@@ -188,27 +190,12 @@ func (w *work) avroArray(b []byte, t *cdc.Type, s *avroNode) ([]byte, bool) {
 			return n.end(w, b)
 		}
 		for ; count > 0; count-- {
-			if b, ok = w.avroNested(&n, b, t.Elems[0], s.item); !ok {
-				return b, false
+			if t.Kind == cdc.Map {
+				b, ok = w.avroEntry(&n, b, t, s)
+			} else {
+				b, ok = w.avroNested(&n, b, t.Elems[0], s.item)
 			}
-		}
-	}
-}
-
-// avroMap appends a map from an array of records with key and value, which is what
-// AvroData makes of maps whose keys can be null, or from a map.
-func (w *work) avroMap(b []byte, t *cdc.Type, s *avroNode) ([]byte, bool) {
-	n, b := w.build(b, t)
-	for {
-		count, ok := w.block()
-		if !ok {
-			return b, false
-		}
-		if count == 0 {
-			return n.end(w, b)
-		}
-		for ; count > 0; count-- {
-			if b, ok = w.avroEntry(&n, b, t, s); !ok {
+			if !ok {
 				return b, false
 			}
 		}

@@ -193,7 +193,7 @@ func (c *clock) timeOfDay() int64 {
 	if c.minutes = !c.accept(':'); !c.minutes {
 		s, _ = c.number(2, 2)
 		if c.accept('.') {
-			digits := 0
+			var digits int
 			for nanos, digits = c.number(1, 9); digits < 9; digits++ {
 				nanos *= 10
 			}

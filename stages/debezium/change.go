@@ -158,12 +158,7 @@ func (w *work) expiry() int64 {
 }
 
 func (w *work) anyClustering() bool {
-	for _, s := range w.states[w.table.Partition:] {
-		if s == cellValue {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(w.states[w.table.Partition:], cellValue)
 }
 
 // rowDeleted completes the deletion of a row, or of a partition, whose event

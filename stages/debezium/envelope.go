@@ -48,7 +48,11 @@ func (w *work) field(first bool) (name []byte, more, ok bool) {
 
 // openObject enters an object. what names it where there is none.
 func (w *work) openObject(what string) bool {
-	if w.peek() != '{' {
+	switch {
+	case w.peek() == '{':
+	case w.i >= len(w.b):
+		return w.expected("an object")
+	default:
 		return w.notEnvelope(what + " is not an object")
 	}
 	w.i++
@@ -153,7 +157,7 @@ func (w *work) event() bool {
 
 // operation reads op. Debezium's EnvelopeTransformation renames i to c and r to t.
 func (w *work) operation() bool {
-	if w.peek() != '"' {
+	if w.peek() != '"' && w.i < len(w.b) {
 		return w.notEnvelope("op is not a string")
 	}
 	at := w.i
@@ -235,6 +239,9 @@ func (w *work) textOrNull(into *[]byte) bool {
 		}
 		*into = raw
 		return ok
+	}
+	if w.i >= len(w.b) {
+		return w.expected("a value")
 	}
 	return w.notEnvelope("source has a name that is not text")
 }

@@ -2,6 +2,7 @@ package debezium
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -101,7 +102,7 @@ func (s *shape) structType(depth int) (*cdc.Type, error) {
 		tuple = tuple && f.Field == fmt.Sprintf("field%d", i+1)
 	}
 	if len(types) == 0 {
-		return nil, fmt.Errorf("schema of a struct without fields")
+		return nil, errors.New("schema of a struct without fields")
 	}
 	if tuple && strings.HasSuffix(s.Name, "Tuple") {
 		return cdc.TupleOf(types...), nil

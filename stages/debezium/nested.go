@@ -7,9 +7,11 @@ import (
 	"cdcpipe/pipeline/fault"
 )
 
-// array appends a list, set or vector.
+// array appends a list, set or vector, or a map from an array of pairs.
 func (w *work) array(b []byte, t *cdc.Type) ([]byte, bool) {
-	if t.Kind != cdc.List && t.Kind != cdc.Set && t.Kind != cdc.Vector {
+	switch t.Kind {
+	case cdc.List, cdc.Set, cdc.Vector, cdc.Map:
+	default:
 		return b, w.wrongType(t, "an array")
 	}
 	w.i++
@@ -25,7 +27,12 @@ func (w *work) array(b []byte, t *cdc.Type) ([]byte, bool) {
 		if !more {
 			break
 		}
-		if b, ok = w.nestedValue(&n, b, t.Elems[0]); !ok {
+		if t.Kind == cdc.Map {
+			b, ok = w.pair(&n, b, t)
+		} else {
+			b, ok = w.nestedValue(&n, b, t.Elems[0])
+		}
+		if !ok {
 			return b, false
 		}
 	}
@@ -42,48 +49,33 @@ func (w *work) nestedValue(n *nest, b []byte, e *cdc.Type) ([]byte, bool) {
 	return n.close(w, b, null)
 }
 
-// pairs appends a map from an array of arrays, which is how Kafka Connect's
-// JsonConverter writes a map whose keys are not strings.
-func (w *work) pairs(b []byte, t *cdc.Type) ([]byte, bool) {
+// pair adds an entry of a map to n from an array of its key and value, which is how
+// Kafka Connect's JsonConverter writes maps whose keys are not strings.
+func (w *work) pair(n *nest, b []byte, t *cdc.Type) ([]byte, bool) {
+	if w.peek() != '[' {
+		return b, w.wrongType(t, "an array of something else than pairs")
+	}
 	w.i++
 	if !w.enter() {
 		return b, false
 	}
-	n, b := w.build(b, t)
-	for first := true; ; first = false {
-		more, ok := w.element(first)
+	for i, e := range t.Elems {
+		more, ok := w.element(i == 0)
 		if !ok {
 			return b, false
 		}
 		if !more {
-			break
-		}
-		if w.peek() != '[' {
 			return b, w.wrongType(t, "an array of something else than pairs")
 		}
-		w.i++
-		if !w.enter() {
+		if b, ok = w.nestedValue(n, b, e); !ok {
 			return b, false
 		}
-		for i, e := range t.Elems {
-			more, ok := w.element(i == 0)
-			if !ok {
-				return b, false
-			}
-			if !more {
-				return b, w.wrongType(t, "an array of something else than pairs")
-			}
-			if b, ok = w.nestedValue(&n, b, e); !ok {
-				return b, false
-			}
-		}
-		if more, ok := w.element(false); more || !ok {
-			return b, ok && w.wrongType(t, "an array of something else than pairs")
-		}
-		w.leave()
+	}
+	if more, ok := w.element(false); more || !ok {
+		return b, ok && w.wrongType(t, "an array of something else than pairs")
 	}
 	w.leave()
-	return n.end(w, b)
+	return b, true
 }
 
 // object appends what an object stands for: a map with keys of text, the fields
@@ -225,7 +217,8 @@ func (w *work) parts(b []byte, t *cdc.Type) ([]byte, bool) {
 			}
 			break
 		}
-		null, bit := false, 1
+		var null bool
+		bit := 1
 		switch string(key) {
 		case "scale":
 			scale, null, ok = w.jsonInt(fault.WrongType, "the scale of a decimal")

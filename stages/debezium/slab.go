@@ -1,6 +1,10 @@
 package debezium
 
-import "cdcpipe/pipeline/cdc"
+import (
+	"slices"
+
+	"cdcpipe/pipeline/cdc"
+)
 
 // A Slab allocates what the events of a batch are decoded into, in a few large
 // pieces. Changes keep referring to it: a Slab is used for one batch, by one
@@ -64,7 +68,7 @@ func (s *Slab) closeCells(c []cdc.Cell) []cdc.Cell {
 		return nil
 	}
 	s.cells = s.cells[:len(s.cells)+len(c)]
-	return c[:len(c):len(c)]
+	return slices.Clip(c)
 }
 
 // open returns an empty slice to append a value to, which close keeps. It has
@@ -81,5 +85,5 @@ func (s *Slab) close(b []byte) []byte {
 	if at := len(s.bytes); len(b) > 0 && cap(s.bytes) > at && &b[0] == &s.bytes[:at+1][at] {
 		s.bytes = s.bytes[:at+len(b)]
 	}
-	return b[:len(b):len(b)]
+	return slices.Clip(b)
 }

@@ -33,11 +33,7 @@ func (w *work) value(b []byte, t *cdc.Type) (out []byte, null, ok bool) {
 		}
 		return cdc.AppendBool(b, yes), false, true
 	case '[':
-		if t.Kind == cdc.Map {
-			b, ok = w.pairs(b, t)
-		} else {
-			b, ok = w.array(b, t)
-		}
+		b, ok = w.array(b, t)
 		return b, false, ok
 	case '{':
 		b, ok = w.object(b, t)

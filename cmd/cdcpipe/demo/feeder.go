@@ -13,8 +13,8 @@ import (
 
 	"cdcpipe/cmd/cdcpipe/devstack"
 	"cdcpipe/pipeline"
-	"cdcpipe/pipeline/cdc"
 	"cdcpipe/pipeline/fault"
+	"cdcpipe/sinks/kafka"
 	"cdcpipe/sinks/postgres"
 	"cdcpipe/sources/generator"
 )
@@ -28,13 +28,22 @@ func newFeeder(g *generator.Generator, rate float64, stack *devstack.Stack, log 
 	if err != nil {
 		return nil, err
 	}
-	offsets, err := postgres.New(postgres.Config{DSN: stack.DSN(), Connections: 2}, "generator", nil, log)
+	kept, err := postgres.New(postgres.Config{DSN: stack.DSN(), Connections: 2}, "generator", nil, log)
 	if err != nil {
 		return nil, err
 	}
-	p := pipeline.New("generator", pipeline.Config{InFlight: 20_000, CommitEvery: time.Second, CommitRecords: 50_000, Offsets: offsets, Logger: log})
+	cfg := kafka.DefaultConfig()
+	cfg.Brokers = stack.Brokers()
+	events, err := kafka.NewEvents(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	p := pipeline.New("generator", pipeline.Config{InFlight: 20_000, CommitEvery: time.Second, CommitRecords: 50_000, Offsets: kept, Logger: log})
 	f := pipeline.From(p, "generator", src)
-	pipeline.To(f, "kafka", &events{brokers: stack.Brokers(), offsets: offsets}, pipeline.Batches(2000, 0))
+	pipeline.To(f, "kafka", offsets{events, kept}, pipeline.Batches(2000, 0))
+	pipeline.Bind(p, pipeline.DeadLetter, pipeline.SinkFunc[pipeline.Reject](func(_ context.Context, recs []pipeline.Record[pipeline.Reject]) error {
+		return pipeline.Fatal(recs[0].Value.Cause) // the broker is our own, and takes all events
+	}))
 	return &feeder{p}, nil
 }
 
@@ -88,40 +97,20 @@ func endOffsets(ctx context.Context, brokers, topics []string) (map[pipeline.Par
 	return ends, nil
 }
 
-var _ pipeline.Sink[*cdc.Event] = (*events)(nil)
-
-// events produces events to their topics.
-type events struct {
-	brokers []string
-	offsets *postgres.Sink
-	client  *kgo.Client
+// An offsets is a PostgreSQL sink that only keeps offsets. It opens with the
+// sink that it goes with.
+type offsets struct {
+	*kafka.Events
+	kept *postgres.Sink
 }
 
-func (e *events) Open(ctx context.Context) (err error) {
-	if err := e.offsets.Open(ctx); err != nil {
+func (o offsets) Open(ctx context.Context) error {
+	if err := o.kept.Open(ctx); err != nil {
 		return err
 	}
-	e.client, err = kgo.NewClient(kgo.SeedBrokers(e.brokers...), kgo.ProducerBatchCompression(kgo.NoCompression()))
-	return err
+	return o.Events.Open(ctx)
 }
 
-func (e *events) Close(ctx context.Context) error {
-	if e.client != nil {
-		e.client.Close()
-	}
-	return e.offsets.Close(ctx)
-}
-
-func (e *events) Outlets() []pipeline.Outlet { return nil }
-
-func (e *events) Write(ctx context.Context, recs []pipeline.Record[*cdc.Event]) error {
-	rs := make([]*kgo.Record, len(recs))
-	for i, r := range recs {
-		v := r.Value
-		rs[i] = &kgo.Record{Topic: v.Topic, Key: v.Key, Value: v.Value}
-		for _, h := range v.Headers {
-			rs[i].Headers = append(rs[i].Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
-		}
-	}
-	return e.client.ProduceSync(ctx, rs...).FirstErr()
+func (o offsets) Close(ctx context.Context) error {
+	return errors.Join(o.Events.Close(ctx), o.kept.Close(ctx))
 }

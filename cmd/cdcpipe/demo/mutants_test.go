@@ -74,7 +74,7 @@ func TestMutants(t *testing.T) {
 			if err := os.WriteFile(overlay, replace, 0o644); err != nil {
 				t.Fatal(err)
 			}
-			cmd := exec.Command("go", "test", "-overlay", overlay, "-count=1", "-run", "^"+m.test+"$", m.pkg)
+			cmd := exec.CommandContext(t.Context(), "go", "test", "-overlay", overlay, "-count=1", "-run", "^"+m.test+"$", m.pkg)
 			cmd.Dir = root
 			cmd.Env = append(os.Environ(), "CDCPIPE_MUTANTS=", "CDCPIPE_STATEMENTS=40000")
 			switch out, err := cmd.CombinedOutput(); {

@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -111,16 +110,8 @@ func (r *running) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	dev := spec.ResolverFunc(func(_ context.Context, name string) (string, error) {
-		switch name {
-		case "brokers":
-			return r.stack.Brokers()[0], nil
-		case "postgres":
-			return r.stack.DSN(), nil
-		}
-		return "", fmt.Errorf("the embedded default has no %q", name)
-	})
-	s, err := spec.Parse(ctx, "embedded.yaml", text, r.o.Registry, spec.Options{Environ: []string{}, Resolvers: map[string]spec.Resolver{"dev": dev}})
+	environ := []string{"KAFKA_BROKERS=" + r.stack.Brokers()[0], "PG_DSN=" + r.stack.DSN()}
+	s, err := spec.Parse(ctx, "embedded.yaml", text, r.o.Registry, spec.Options{Environ: environ})
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,6 @@ type Config struct {
 // A Stack is the servers, running.
 type Stack struct {
 	dir      string
-	lock     *os.File
 	broker   *kfake.Cluster
 	redis    *miniredis.Miniredis
 	postgres *supervisor
@@ -66,7 +65,7 @@ func Lock(dir string) (*os.File, error) {
 		return nil, fault.New(fault.DataDirectory, "%w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, fault.New(fault.DirectoryInUse, "%s is locked by another process", dir)
 	}
 	return f, nil
@@ -111,13 +110,11 @@ func Start(ctx context.Context, cfg Config) (_ *Stack, err error) {
 	s.broker, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(filepath.Join(cfg.Dir, "kafka")),
 		kfake.DefaultNumPartitions(cfg.Partitions), kfake.AllowAutoTopicCreation(), kfake.SleepOutOfOrder())
 	if err != nil {
-		<-started
-		return nil, fault.New(fault.ServerStart, "start the broker: %w", err)
+		return nil, fault.New(fault.ServerStart, "start the broker: %w", errors.Join(err, <-started))
 	}
 	s.redis = miniredis.NewMiniRedis()
 	if err = s.redis.Start(); err != nil {
-		<-started
-		return nil, fault.New(fault.ServerStart, "start Redis: %w", err)
+		return nil, fault.New(fault.ServerStart, "start Redis: %w", errors.Join(err, <-started))
 	}
 	if err = <-started; err != nil {
 		return nil, err

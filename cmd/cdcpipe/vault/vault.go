@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -75,10 +76,10 @@ func plain(mount, path string, err error) error {
 		return fmt.Errorf("there is no secret %s/%s", mount, path)
 	}
 	if r, ok := errors.AsType[*api.ResponseError](err); ok {
-		if r.StatusCode == 403 {
+		if r.StatusCode == http.StatusForbidden {
 			return fmt.Errorf("the token may not read %s/%s", mount, path)
 		}
-		return fmt.Errorf("Vault answered %d for %s/%s: %s", r.StatusCode, mount, path, strings.Join(r.Errors, "; "))
+		return fmt.Errorf("the server answered %d for %s/%s: %s", r.StatusCode, mount, path, strings.Join(r.Errors, "; "))
 	}
 	return fmt.Errorf("read %s/%s: %w", mount, path, err)
 }
