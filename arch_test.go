@@ -15,7 +15,7 @@ import (
 // all packages below it.
 var layers = []string{
 	"pipeline/cdc pipeline/fault configs", // what a change is; what can go wrong; files
-	"pipeline",                    // the engine: knows nothing of changes
+	"pipeline",                            // the engine: knows nothing of changes
 	"pipeline/plugin pipeline/pipelinetest pipeline/letter", // its parts by name; testing them; what becomes of rejects
 	"coord coord/... obs obs/... stages/debezium",           // who runs what; what it looks like; formats of events
 	"stages sources/... sinks/...",                          // the parts

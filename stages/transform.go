@@ -140,6 +140,21 @@ func (t *Transform) Process(_ context.Context, in []pipeline.Record[*cdc.Change]
 	return nil
 }
 
+// MapTables returns the definitions after the transformation, without those that an
+// entry does not fit.
+func (t *Transform) MapTables(in []*cdc.Table) []*cdc.Table {
+	out := make([]*cdc.Table, 0, len(in))
+	for _, tbl := range in {
+		switch p := t.plan(tbl); {
+		case p == nil:
+			out = append(out, tbl)
+		case p.err == nil:
+			out = append(out, p.out)
+		}
+	}
+	return out
+}
+
 // plan returns what to do with changes of a definition, nil for nothing.
 func (t *Transform) plan(tbl *cdc.Table) *plan {
 	t.mu.RLock()

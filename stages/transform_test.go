@@ -152,3 +152,22 @@ func TestTransformRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestMapTables: a sink that prepares tables is told of those that arrive, not of
+// those that Cassandra has.
+func TestMapTables(t *testing.T) {
+	t.Parallel()
+	st, err := stages.NewTransform(stages.TransformConfig{Tables: []stages.TableTransform{
+		{Match: "shop.people", Drop: []string{"note", "raw"}, Route: &stages.RouteConfig{Table: "folk"}},
+		{Match: "shop.misfit", Drop: []string{"absent"}},
+	}}, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := table(t, `CREATE TABLE shop.other (id int PRIMARY KEY)`)
+	misfit := table(t, `CREATE TABLE shop.misfit (id int PRIMARY KEY)`)
+	got := st.MapTables([]*cdc.Table{table(t, people), misfit, other})
+	if len(got) != 2 || got[0].String() != "shop.folk" || len(got[0].Columns) != 4 || got[1] != other {
+		t.Errorf("got %v", got)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +57,7 @@ func shop() []*kgo.Record {
 	const orders, users, t0 = "cdc.shop.orders", "cdc.shop.users", 1767225601000000
 	order := func(item int, qty, note string) string {
 		return fmt.Sprintf(`{"customer":%s,"placed":%s,"item":%s,"at":null,"note":%s,"price":%s,"qty":%s,"_range_start":null,"_range_end":null}`,
-			cell("1"), cell(`"a"`), cell(fmt.Sprint(item)), note, cell(`"1.50"`), qty)
+			cell("1"), cell(`"a"`), cell(strconv.Itoa(item)), note, cell(`"1.50"`), qty)
 	}
 	return []*kgo.Record{
 		event(orders, `{"customer":1,"placed":"a","item":1}`, "i", t0, order(1, cell("5"), cell(`"old"`))),

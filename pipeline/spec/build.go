@@ -37,6 +37,7 @@ func (s *Spec) Build(env plugin.Env, tune ...func(*pipeline.Config)) (*Built, er
 	if env.Catalog == nil {
 		env.Catalog = cdc.NewCatalog(nil)
 	}
+	env.Tables = env.Catalog.Tables()
 	b := &Built{Outlets: map[pipeline.Outlet]any{}}
 	instances := make([]plugin.Instance, len(s.steps))
 	var errs []error
@@ -47,6 +48,9 @@ func (s *Spec) Build(env plugin.Env, tune ...func(*pipeline.Config)) (*Built, er
 			continue
 		}
 		instances[i] = x
+		if m, ok := x.Part.(plugin.TableMapper); ok {
+			env.Tables = m.MapTables(env.Tables)
+		}
 		switch {
 		case st.kind == pipeline.SourceKind:
 			b.Source = x.Part

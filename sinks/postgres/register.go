@@ -10,7 +10,7 @@ import (
 func Register(r *plugin.Registry) {
 	plugin.Sink(r, "postgres", "keeps an exact replica in PostgreSQL", DefaultConfig(),
 		func(env plugin.Env, c Config) (pipeline.Sink[*cdc.Change], error) {
-			return New(c, env.Pipeline, env.Catalog.Tables(), env.Logger)
+			return New(c, env.Pipeline, env.Tables, env.Logger)
 		})
 	plugin.Outlet(r, "postgres", "keeps records in a table of PostgreSQL", LettersConfig{Schema: DefaultConfig().Schema},
 		func(_ plugin.Env, c LettersConfig) (pipeline.Sink[pipeline.Reject], error) { return NewLetters(c) })
