@@ -6,5 +6,5 @@ import "embed"
 
 // FS holds the files.
 //
-//go:embed *.yaml
+//go:embed *.yaml tables.cql
 var FS embed.FS

@@ -65,10 +65,17 @@ var ErrAbandoned = errors.New("abandoned")
 // A StepError says which step of a pipeline failed.
 type StepError struct {
 	Step string
+	Kind Kind
 	Err  error
 }
 
-func (e *StepError) Error() string { return fmt.Sprintf("%s: %v", e.Step, e.Err) }
+func (e *StepError) Error() string {
+	if e.Kind == OutletKind {
+		return fmt.Sprintf("outlet %s: %v", e.Step, e.Err)
+	}
+	return fmt.Sprintf("%s: %v", e.Step, e.Err)
+}
+
 func (e *StepError) Unwrap() error { return e.Err }
 
 // A PanicError is a panic in a source, stage or sink. It is fatal: what the part

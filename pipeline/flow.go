@@ -77,7 +77,7 @@ func From[T any](p *Pipeline, name string, src Source[T], opts ...Option) *Flow[
 	if isNil(src) {
 		return f
 	}
-	p.addPart(name, src, func(ctx context.Context) error { return src.Open(ctx, p.claims) })
+	p.addPart(s, src, func(ctx context.Context) error { return src.Open(ctx, p.claims) })
 	p.marks.source = src.Commit
 	p.pauser, _ = src.(Pauser)
 	p.addFlow(s, func() int { return len(f.taps) })
@@ -98,7 +98,7 @@ func Then[In, Out any](f *Flow[In], name string, st Stage[In, Out], opts ...Opti
 	if isNil(st) {
 		return out
 	}
-	p.addPart(name, st, nil)
+	p.addPart(s, st, nil)
 	p.addFlow(s, func() int { return len(out.taps) })
 	pr := &processor[In, Out]{s: s, stage: st}
 	p.run = append(p.run, func(l *life) error {
@@ -133,7 +133,7 @@ func toSink[T any](f *Flow[T], s *step, sink Sink[T]) func(*life) error {
 	if isNil(sink) {
 		return nil
 	}
-	f.p.addPart(s.name, sink, nil)
+	f.p.addPart(s, sink, nil)
 	w := &writer[T]{s, sink}
 	return func(l *life) error { return runSink(l, s, in, w.write) }
 }

@@ -30,6 +30,7 @@ type Pipeline struct {
 	marks  *committer
 	budget *budget
 	pauses *pauses
+	open   atomic.Bool   // for Stats
 	still  chan struct{} // closed when nothing moves any more
 
 	heldRecords, heldBytes atomic.Int64
@@ -39,7 +40,7 @@ type Pipeline struct {
 
 // A part is something that is opened or closed.
 type part struct {
-	step  string
+	step  *step
 	x     any // if it is a pointer, to know it again
 	open  func(context.Context) error
 	close func(context.Context) error
@@ -95,8 +96,8 @@ func (p *Pipeline) addFlow(of *step, taps func() int) {
 
 // addPart notes that x is to be opened, by open if it is given, and closed. One
 // thing may serve several steps; it is opened and closed once.
-func (p *Pipeline) addPart(step string, x any, open func(context.Context) error) {
-	q := part{step: step, open: open}
+func (p *Pipeline) addPart(s *step, x any, open func(context.Context) error) {
+	q := part{step: s, open: open}
 	if reflect.TypeOf(x).Kind() == reflect.Pointer {
 		if slices.ContainsFunc(p.parts, func(q part) bool { return q.x == x }) {
 			return

@@ -78,7 +78,7 @@ func (r *reader[T]) run(soft, work context.Context) error {
 			case errors.Is(f.err, io.EOF):
 				exhausted = true
 			case f.err != nil:
-				return &StepError{r.s.name, f.err}
+				return r.s.failed(f.err)
 			case len(f.batch.Records) > 0 || f.batch.Through != (Mark{}):
 				hand = &f.batch
 			}
@@ -132,7 +132,7 @@ func (r *reader[T]) admit(soft, work context.Context, b *Batch[T]) error {
 	for i := range b.Records {
 		h := b.Records[i].Header
 		if h == nil || h.Partition != b.Through.Partition {
-			return &StepError{r.s.name, fmt.Errorf("batch of %s holds a record that is not of it", b.Through.Partition)}
+			return r.s.failed(fmt.Errorf("batch of %s holds a record that is not of it", b.Through.Partition))
 		}
 		h.ticket = t
 		t.latest = h.Time
@@ -148,7 +148,7 @@ func (r *reader[T]) admit(soft, work context.Context, b *Batch[T]) error {
 	}
 	switch ours, err := l.track(t); { // Guarantee 1: tracked before anything can settle it
 	case err != nil:
-		return &StepError{r.s.name, err}
+		return r.s.failed(err)
 	case !ours: // revoked since it was read
 		p.budget.release(t.cost)
 		return nil

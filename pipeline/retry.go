@@ -110,10 +110,10 @@ func (s *step) persist(ctx context.Context, call func() error) (about, stop erro
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case IsFatal(err), diverts && s.kind == OutletKind: // an outlet has no outlet
-		return nil, &StepError{s.name, err}
+		return nil, s.failed(err)
 	case diverts, partly:
 		return err, nil
 	default:
-		return nil, &StepError{s.name, fmt.Errorf("gave up after %d attempts: %w", s.retry.Attempts, err)}
+		return nil, s.failed(fmt.Errorf("gave up after %d attempts: %w", s.retry.Attempts, err))
 	}
 }

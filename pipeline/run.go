@@ -41,6 +41,10 @@ func (p *Pipeline) Run(ctx context.Context) (err error) {
 		return err
 	}
 
+	p.cfg.Logger.Info("running", "pipeline", p.name)
+	p.open.Store(true)
+	defer p.open.Store(false)
+
 	// A failure ends reading too. When reading ends from outside, work has
 	// DrainTimeout to finish.
 	defer context.AfterFunc(hard, drain)()
@@ -89,7 +93,7 @@ func (p *Pipeline) openAll(ctx context.Context) error {
 			continue
 		}
 		if err := caught(func() error { return q.open(ctx) }); err != nil {
-			return &StepError{q.step, fmt.Errorf("open: %w", err)}
+			return q.step.failed(fmt.Errorf("open: %w", err))
 		}
 	}
 	if p.pauser != nil {
@@ -108,7 +112,7 @@ func (p *Pipeline) closeAll(ctx context.Context) (err error) {
 			continue
 		}
 		if e := caught(func() error { return q.close(ctx) }); e != nil {
-			err = errors.Join(err, &StepError{q.step, fmt.Errorf("close: %w", e)})
+			err = errors.Join(err, q.step.failed(fmt.Errorf("close: %w", e)))
 		}
 	}
 	return err

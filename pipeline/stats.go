@@ -5,6 +5,7 @@ import "time"
 // Stats is a snapshot of a pipeline. Counts are since New.
 type Stats struct {
 	Pipeline string
+	Open     bool // every part has opened, and none is closed yet
 
 	InFlight, InFlightMax           int64 // records read but not settled
 	InFlightBytes, InFlightBytesMax int64
@@ -50,7 +51,7 @@ type Queue struct {
 func (p *Pipeline) Stats() Stats {
 	used, pauses := p.budget.inUse(), p.pauses.now()
 	st := Stats{
-		Pipeline: p.name,
+		Pipeline: p.name, Open: p.open.Load(),
 		InFlight: used.records, InFlightMax: p.budget.max.records,
 		InFlightBytes: used.bytes, InFlightBytesMax: p.budget.max.bytes,
 		Held: p.heldRecords.Load(), HeldBytes: p.heldBytes.Load(),

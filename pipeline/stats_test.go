@@ -21,11 +21,14 @@ func TestStats(t *testing.T) {
 		f := pipeline.From(p, "log", l.Reader(10, true))
 		f = pipeline.Then(f, "even", pipeline.Filter("odd", func(s string) bool { return strings.ContainsAny(s[len(s)-1:], "02468") }))
 		pipeline.To(f, "slow", slow(&got))
+		if p.Stats().Open {
+			t.Error("open before it runs")
+		}
 		done := start(t, p)
 		time.Sleep(3500 * time.Millisecond)
 		synctest.Wait()
 		st := p.Stats()
-		if st.Pipeline != "orders" || len(st.Steps) != 3 || len(st.Partitions) != 1 {
+		if st.Pipeline != "orders" || !st.Open || len(st.Steps) != 3 || len(st.Partitions) != 1 {
 			t.Fatalf("got %+v", st)
 		}
 		// 3 batches are written, 1 is being written, 2 wait for the sink, 1 is in
@@ -61,6 +64,9 @@ func TestStats(t *testing.T) {
 		p.Drain()
 		if err := <-done; err != nil {
 			t.Fatal(err)
+		}
+		if p.Stats().Open {
+			t.Error("open after it ran")
 		}
 	})
 }

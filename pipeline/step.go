@@ -35,6 +35,9 @@ type step struct {
 	queue   func() (batches, capacity int) // in front of it; nil for a source
 }
 
+// failed returns the error of a step.
+func (s *step) failed(err error) error { return &StepError{s.name, s.kind, err} }
+
 type stepList []*step
 
 func (l stepList) named(name string) *step {

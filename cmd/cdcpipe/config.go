@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -48,7 +50,7 @@ func configCommand(c console) *cli.Command {
 			{
 				Name: "init", Usage: "write a pipeline file to begin from",
 				Flags: []cli.Flag{
-					&cli.PathFlag{Name: "file", Aliases: []string{"f"}, Usage: "write to `FILE` instead of standard output; it must not exist"},
+					&cli.PathFlag{Name: "file", Aliases: []string{"f"}, Usage: "write `FILE`, which must not exist, and tables.cql beside it; by default the first goes to standard output"},
 				},
 				Action: func(ctx *cli.Context) error { return configInit(c, ctx.Path("file")) },
 			},
@@ -92,13 +94,37 @@ func configCommand(c console) *cli.Command {
 	}
 }
 
+// configInit writes a pipeline's file, and beside it the table definitions that it
+// names unless there are some.
 func configInit(c console, path string) error {
-	text, err := configs.FS.ReadFile("pipeline.yaml")
-	if err != nil {
+	if path == "" {
+		text, err := configs.FS.ReadFile("pipeline.yaml")
+		if err == nil {
+			_, err = c.out.Write(text)
+		}
 		return err
 	}
-	if path == "" {
-		_, err := c.out.Write(text)
+	tables := filepath.Join(filepath.Dir(path), "tables.cql")
+	if err := writeConfig(path, "pipeline.yaml"); err != nil {
+		return err
+	}
+	switch err := writeConfig(tables, "tables.cql"); {
+	case errors.Is(err, fs.ErrExist):
+		fmt.Fprintf(c.err, "wrote %s; left %s as it was\n", path, tables)
+	case err != nil:
+		return err
+	default:
+		fmt.Fprintf(c.err, "wrote %s and %s; put your tables into the latter\n", path, tables)
+	}
+	fmt.Fprintf(c.err, "next: cdcpipe config lint -f %s\n", path)
+	return nil
+}
+
+// writeConfig writes one of the files that come with the program to path, where
+// there must be none.
+func writeConfig(path, name string) error {
+	text, err := configs.FS.ReadFile(name)
+	if err != nil {
 		return err
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
@@ -109,7 +135,6 @@ func configInit(c console, path string) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fault.New(fault.ConfigFile, "write %s: %w", path, err)
 	}
-	fmt.Fprintf(c.err, "wrote %s; next: cdcpipe config lint -f %s\n", path, path)
 	return nil
 }
 

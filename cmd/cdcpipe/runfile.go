@@ -68,7 +68,7 @@ func runFile(c console, ctx *cli.Context) error {
 	}
 	defer report(soft, s.Config.Redis, p.Stats, log)()
 
-	log.Info("running", "version", thisVersion().Version)
+	log.Info("starting", "version", thisVersion().Version)
 	err = p.Run(soft)
 	log.Info("ended", "settled", settled(p.Stats()))
 	return err
@@ -146,6 +146,9 @@ var errDraining = errors.New("draining")
 func ready(s pipeline.Stats, draining bool) error {
 	if draining {
 		return errDraining
+	}
+	if !s.Open {
+		return errors.New("starting")
 	}
 	if s.Paused {
 		return errors.New("paused")

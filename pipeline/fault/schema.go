@@ -22,7 +22,7 @@ func schemaEntries() []Entry {
 		{BadDefinition, "table definition unusable", "Correct the CQL file; the message names the line and column."},
 		{TableRefused, "table cannot be replicated", "Counter tables and materialized views cannot be replicated from change events: leave the table out of the topics."},
 		{ColumnNotExact, "column cannot be exact from events", "Change events do not say what happened to this column (docs/reference/fidelity.md): make it frozen, drop it with transform, or accept schema.inexact: approximate."},
-		{SchemaUnreached, "schema source unreachable", "Check schema.cassandra.hosts, credentials and network; cdcpipe goes on by itself once it answers."},
+		{SchemaUnreached, "schema source unreachable", "Check schema.cassandra.hosts, credentials and network. A pipeline that runs already goes on by itself once it answers."},
 		{TransformUnfit, "transform does not fit the table", "Correct the table's entry under transform.tables, then replay the records."},
 	}
 }

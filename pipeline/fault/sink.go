@@ -23,7 +23,7 @@ func sinkEntries() []Entry {
 		{ConstraintBroke, "constraint violated", "A constraint or trigger was added to the replica's tables by hand: remove it, then replay the record."},
 		{ObjectInTheWay, "object in the way", "A table or view that cdcpipe did not make has the name it needs: rename or drop it, or route the table elsewhere with transform."},
 		{NoPermission, "permission missing", "Grant the role what the message names; docs/reference/postgres.md has the least set of rights."},
-		{TargetDown, "PostgreSQL unreachable", "Check the address, the network and the server; cdcpipe waits and goes on by itself once it answers."},
+		{TargetDown, "PostgreSQL unreachable", "Check the address, the network and the server. A pipeline that runs already goes on by itself once it answers."},
 		{TargetTooOld, "PostgreSQL version not supported", "Use PostgreSQL 14 or newer."},
 		{TargetReadOnly, "PostgreSQL is read-only", "The address leads to a standby or a read-only database: point it at the primary (target_session_attrs=read-write)."},
 		{NoDatabase, "database does not exist", "Create the database, or correct the name in sink.dsn."},
