@@ -41,7 +41,7 @@ func (p *Pipeline) Run(ctx context.Context) (err error) {
 		return err
 	}
 
-	p.cfg.Logger.Info("running", "pipeline", p.name)
+	p.cfg.Logger.Info("running")
 	p.open.Store(true)
 	defer p.open.Store(false)
 
