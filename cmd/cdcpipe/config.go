@@ -17,8 +17,8 @@ import (
 )
 
 // fileFlag names the pipeline's file.
-func fileFlag(required bool) *cli.PathFlag {
-	return &cli.PathFlag{Name: "file", Aliases: []string{"f"}, Usage: "the pipeline's `FILE`", Required: required}
+func fileFlag() *cli.PathFlag {
+	return &cli.PathFlag{Name: "file", Aliases: []string{"f"}, Usage: "the pipeline's `FILE`"}
 }
 
 // setFlag lays options over the file's.
@@ -28,6 +28,9 @@ func setFlag() *cli.StringSliceFlag {
 
 // load reads the file that the flags name.
 func load(ctx *cli.Context, unresolved bool) (*spec.Spec, error) {
+	if ctx.Path("file") == "" {
+		return nil, usage("%s: -f is missing, which names the pipeline's file", ctx.Command.FullName())
+	}
 	set := map[string]string{}
 	for _, s := range ctx.StringSlice("set") {
 		path, value, ok := strings.Cut(s, "=")
@@ -56,7 +59,7 @@ func configCommand(c console) *cli.Command {
 			},
 			{
 				Name: "lint", Usage: "check a pipeline file, without opening anything",
-				Flags: []cli.Flag{fileFlag(true), setFlag(), output(),
+				Flags: []cli.Flag{fileFlag(), setFlag(), output(),
 					&cli.BoolFlag{Name: "unresolved", Usage: "leave references to variables, files and secrets as they are"},
 				},
 				Action: func(ctx *cli.Context) error { return configLint(c, ctx) },
@@ -74,7 +77,7 @@ func configCommand(c console) *cli.Command {
 			},
 			{
 				Name: "show", Usage: "print the configuration in force, without secrets",
-				Flags: []cli.Flag{fileFlag(true), setFlag(),
+				Flags: []cli.Flag{fileFlag(), setFlag(),
 					&cli.BoolFlag{Name: "defaults", Usage: "also what neither the file nor the environment says"},
 				},
 				Action: func(ctx *cli.Context) error {

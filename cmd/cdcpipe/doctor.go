@@ -33,7 +33,7 @@ func doctorCommand(c console) *cli.Command {
 	return &cli.Command{
 		Name: "doctor", Usage: "check everything that a pipeline needs, and change nothing",
 		Description: "With -f it checks what the pipeline of a file talks to; without, what the embedded default needs.",
-		Flags:       []cli.Flag{fileFlag(false), setFlag(), output()},
+		Flags:       []cli.Flag{fileFlag(), setFlag(), output()},
 		Action: func(ctx *cli.Context) error {
 			d := &doctor{ctx: ctx.Context}
 			if ctx.Path("file") == "" {

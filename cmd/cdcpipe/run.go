@@ -27,7 +27,7 @@ func runCommand(c console) *cli.Command {
 			"Without a file it runs the embedded default. With --events N it ends when N changes are merged,\n" +
 			"compares every row of the replica with an oracle, and exits 0 only if none differs.",
 		Flags: []cli.Flag{
-			fileFlag(false), setFlag(), output(),
+			fileFlag(), setFlag(), output(),
 			&cli.Uint64Flag{Name: "events", Usage: "embedded default: end after `N` events, and compare"},
 			&cli.Uint64Flag{Name: "seed", Usage: "embedded default: `SEED` of the events", Value: 1},
 			&cli.Float64Flag{Name: "rate", Usage: "embedded default: at most so many `EVENTS` a second; 0 for as many as go"},
@@ -37,7 +37,7 @@ func runCommand(c console) *cli.Command {
 			&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the log: debug, info, warn or error"},
 		},
 		Action: func(ctx *cli.Context) error {
-			if ctx.Path("file") != "" {
+			if ctx.IsSet("file") {
 				for _, name := range []string{"events", "seed", "rate", "data", "reset"} {
 					if ctx.IsSet(name) {
 						return usage("run: --%s is for the embedded default, and goes without -f", name)
