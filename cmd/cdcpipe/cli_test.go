@@ -3,8 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"net"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -117,7 +118,7 @@ func TestRefused(t *testing.T) {
 	}
 	as := func(user, database string) string {
 		c := conn.Config()
-		return fmt.Sprintf("postgres://%s@%s:%d/%s?sslmode=disable&connect_timeout=2", user, c.Host, c.Port, database)
+		return "postgres://" + user + "@" + net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))) + "/" + database + "?sslmode=disable&connect_timeout=2"
 	}
 	for _, tc := range []struct {
 		name, before, after string
@@ -148,7 +149,7 @@ func TestRefused(t *testing.T) {
 			for _, v := range set {
 				args = append(args, "--set", v)
 			}
-			code, _, stderr := call(t, args...)
+			code, _, stderr := call(t, args...) //nolint:contextcheck // that of the test
 			if code != tc.code {
 				t.Errorf("exit %d, want %d\n%s", code, tc.code, stderr)
 			}
