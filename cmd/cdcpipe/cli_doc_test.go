@@ -1,9 +1,9 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -111,10 +111,10 @@ func TestExitCodesDoc(t *testing.T) {
 	}
 	listed := func(code string, c fault.Code) bool { return strings.Contains(rows[code], string(c)) }
 	for _, e := range fault.Catalogue() {
-		want := fmt.Sprint(exitCode(fault.New(e.Code, "x")))
+		want := strconv.Itoa(exitCode(fault.New(e.Code, "x")))
 		area := fault.Code(string(e.Code[:len("CDC-0")]) + "xxx")
 		switch {
-		case want == fmt.Sprint(exitFailure), listed(want, e.Code), listed(want, area):
+		case want == strconv.Itoa(exitFailure), listed(want, e.Code), listed(want, area):
 		default:
 			t.Errorf("%s leads to exit code %s, where it is not listed", e.Code, want)
 		}

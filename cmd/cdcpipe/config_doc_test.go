@@ -37,7 +37,7 @@ for editors.
 - ${env:NAME}, ${env:NAME:-default}, ${file:path} and ${vault:mount/path#key} stand for what is kept elsewhere, $$ for
   $. Within { } and [ ] they have to be quoted. What a reference stands for is never printed. Vault is found by its own
   tools' variables ([cli.md](cli.md)).
-- Paths are relative to the pipeline's file, but for those of Kafka's tls, which are relative to the working directory.
+- Paths are relative to the pipeline's file.
 
 Below, a duration is a number with a unit, 200ms, 10s or 1h30m; a size a number of bytes, or with a unit, 64MiB or
 1.5GB; a secret is text that is never printed. A key without a default is empty, zero or off, but schema.cassandra.port

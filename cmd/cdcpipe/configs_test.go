@@ -195,7 +195,7 @@ func testRulesFile(t *testing.T, file string) {
 	invalid := func() string {
 		return answer(t.Context(), s.DSN(), "SELECT topic, code, detail FROM cdcpipe.validation_errors")
 	}
-	want := `cdc.shop.orders|CDC-2004|CDC-2004 rule quantity: "qty == nil || qty > 0" is false`
+	want := `cdc.shop.orders|CDC-2004|rule quantity: "qty == nil || qty > 0" is false`
 	until(t, invalid, func() bool { return invalid() == want })
 	for sql, want := range map[string]string{
 		"SELECT age, balance, domain, is_active, length(email) FROM crm.people":                                   "30|0|example.org|t|64",

@@ -4,6 +4,7 @@ package letter
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"cdcpipe/pipeline"
@@ -34,7 +35,7 @@ func Of(r pipeline.Record[pipeline.Reject]) Letter {
 	code := fault.CodeOf(v.Cause)
 	what := fault.Describe(code)
 	l := Letter{
-		Outlet: v.Outlet, Step: v.Step, Code: code, Title: what.Title, Detail: v.Cause.Error(), Fix: what.Fix,
+		Outlet: v.Outlet, Step: v.Step, Code: code, Title: what.Title, Detail: strings.TrimPrefix(v.Cause.Error(), string(code)+" "), Fix: what.Fix,
 		Attempts: v.Attempts, First: v.FirstFailed, Last: v.LastFailed,
 	}
 	e, ok := v.Origin.(*cdc.Event)

@@ -96,7 +96,7 @@ func TestLetters(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key, want := range map[string]any{
-		"outlet": "dead_letter", "step": "decode", "code": "CDC-1001", "detail": "CDC-1001 at byte 7", "attempts": 3.0, "last_failed_at": "1970-01-01T00:00:02Z",
+		"outlet": "dead_letter", "step": "decode", "code": "CDC-1001", "detail": "at byte 7", "attempts": 3.0, "last_failed_at": "1970-01-01T00:00:02Z",
 	} {
 		if got.Rejected[key] != want {
 			t.Errorf("rejected.%s: got %v, want %v", key, got.Rejected[key], want)
