@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"cdcpipe/pipeline/plugin"
@@ -32,6 +33,21 @@ type TLS struct {
 	ServerName string        `yaml:"server_name" json:"server_name,omitempty" jsonschema:"description=Name that the brokers' certificates must bear; the host of the address if empty"`
 	SkipVerify bool          `yaml:"skip_verify" json:"skip_verify,omitempty" jsonschema:"default=false,description=Accept any certificate; for tests only"`
 }
+
+// Under returns t with the paths in it as place gives them, for files named in
+// another file.
+func (t TLS) Under(place func(string) string) TLS {
+	under := func(v string) string {
+		if v == "" || isPEM(v) {
+			return v
+		}
+		return place(v)
+	}
+	t.CA, t.Cert, t.Key = under(t.CA), under(t.Cert), plugin.Secret(under(string(t.Key)))
+	return t
+}
+
+func isPEM(v string) bool { return strings.Contains(v, "-----BEGIN ") }
 
 // SASL is on if Mechanism is set.
 type SASL struct {

@@ -191,3 +191,12 @@ func TestValidate(t *testing.T) {
 		}
 	}
 }
+
+// Paths are relative to where the file that names them is; PEM is left alone.
+func TestUnder(t *testing.T) {
+	t.Parallel()
+	got := kafkaconn.TLS{CA: "ca.pem", Cert: "-----BEGIN CERTIFICATE-----"}.Under(func(v string) string { return "dir/" + v })
+	if want := (kafkaconn.TLS{CA: "dir/ca.pem", Cert: "-----BEGIN CERTIFICATE-----"}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}

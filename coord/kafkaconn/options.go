@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -79,7 +78,7 @@ func (t TLS) config() (*tls.Config, error) {
 
 // material returns the PEM that v is or names.
 func material(name, v string) ([]byte, error) {
-	if strings.Contains(v, "-----BEGIN ") {
+	if isPEM(v) {
 		return []byte(v), nil
 	}
 	pem, err := os.ReadFile(v)

@@ -23,7 +23,7 @@ import (
 	"cdcpipe/sinks/kafka"
 )
 
-func newCluster(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
+func newCluster(t testing.TB, opts ...kfake.Opt) *kfake.Cluster {
 	t.Helper()
 	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1)}, opts...)...)
 	if err != nil {
@@ -58,9 +58,9 @@ func reject(outlet pipeline.Outlet, e *cdc.Event) pipeline.Record[pipeline.Rejec
 }
 
 // read returns n records of a topic.
-func read(t *testing.T, c *kfake.Cluster, topic string, n int) (rs []*kgo.Record) {
+func read(t testing.TB, c *kfake.Cluster, topic string, n int) (rs []*kgo.Record) {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.ConsumeTopics(topic))
+	cl, err := kgo.NewClient(kgo.DisableClientMetrics(), kgo.SeedBrokers(c.ListenAddrs()...), kgo.ConsumeTopics(topic))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func TestLettersTooLarge(t *testing.T) {
 // lower makes the topic take less than it did.
 func lower(t *testing.T, c *kfake.Cluster) {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
+	cl, err := kgo.NewClient(kgo.DisableClientMetrics(), kgo.SeedBrokers(c.ListenAddrs()...))
 	if err != nil {
 		t.Fatal(err)
 	}
