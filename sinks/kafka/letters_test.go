@@ -292,3 +292,18 @@ func TestLettersFail(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A write ends in time even if the broker never answers it.
+func TestLettersNoAnswer(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	l := letters(t, c, kafka.Config{DeliveryTimeout: time.Second})
+	c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) { return nil, nil, true })
+	began := time.Now()
+	if err := l.Write(t.Context(), []pipeline.Record[pipeline.Reject]{reject(pipeline.Stale, &cdc.Event{Topic: "t"})}); !fault.Is(err, fault.OutletDown) {
+		t.Errorf("got %v, want %s", err, fault.OutletDown)
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("took %v", took)
+	}
+}
