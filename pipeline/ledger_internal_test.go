@@ -99,7 +99,7 @@ func TestLedgerNeverPassesAnOpenBatch(t *testing.T) {
 func TestRetiredLedgerYieldsNoMark(t *testing.T) {
 	t.Parallel()
 	l := newLedger("p", newBudget(cost{10, 10}), func(int64) {})
-	tk := &ticket{mark: Mark{"p", 1, ""}, cost: cost{1, 1}}
+	tk := &ticket{mark: Mark{Partition: "p", Offset: 1}, cost: cost{1, 1}}
 	tk.left.Store(1)
 	if ok, err := l.track(tk); !ok || err != nil {
 		t.Fatal(ok, err)
@@ -111,7 +111,7 @@ func TestRetiredLedgerYieldsNoMark(t *testing.T) {
 	if _, d := l.take(); d != (due{}) {
 		t.Errorf("due %v after retirement", d)
 	}
-	if ok, _ := l.track(&ticket{mark: Mark{"p", 2, ""}}); ok {
+	if ok, _ := l.track(&ticket{mark: Mark{Partition: "p", Offset: 2}}); ok {
 		t.Error("a retired ledger took a batch")
 	}
 }

@@ -31,7 +31,7 @@ func (o *Offsets) Load(_ context.Context, ps []pipeline.Partition) (marks []pipe
 	return marks, nil
 }
 
-// Save keeps the greater of each mark and what there is.
+// Save keeps each mark that supersedes what there is.
 func (o *Offsets) Save(ctx context.Context, marks []pipeline.Mark) error {
 	if o.OnSave != nil {
 		if err := o.OnSave(ctx, marks); err != nil {
@@ -44,7 +44,7 @@ func (o *Offsets) Save(ctx context.Context, marks []pipeline.Mark) error {
 		o.marks = map[pipeline.Partition]pipeline.Mark{}
 	}
 	for _, m := range marks {
-		if m.Offset >= o.marks[m.Partition].Offset {
+		if was, ok := o.marks[m.Partition]; !ok || m.Supersedes(was) {
 			o.marks[m.Partition] = m
 		}
 	}

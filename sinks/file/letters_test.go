@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -119,7 +120,7 @@ func TestTornLine(t *testing.T) {
 	}
 	first := bytes.IndexByte(text, '\n') + 1
 	for _, n := range []int{0, 1, first - 2, first - 1, first, first + 1, first + 50_000, len(text) - 2, len(text) - 1, len(text)} {
-		t.Run(fmt.Sprint(n), func(t *testing.T) {
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			path := filepath.Join(dir, "dead_letter.jsonl")

@@ -2,8 +2,10 @@ package kafka_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +40,7 @@ func TestEvents(t *testing.T) {
 		recs = append(recs, pipeline.Record[*cdc.Event]{Header: &pipeline.Header{Partition: "g/0", Offset: int64(i)}, Value: e})
 	}
 	err = s.Write(t.Context(), recs)
-	f, ok := err.(*pipeline.Failures)
+	f, ok := errors.AsType[*pipeline.Failures](err)
 	if !ok || len(f.Index) != 1 || f.Index[0] != 7 {
 		t.Fatalf("got %v, want that record 7 failed", err)
 	}
@@ -48,8 +50,10 @@ func TestEvents(t *testing.T) {
 	rs := append(read(t, c, "a", 20), read(t, c, "b", 19)...)
 	last, parts := map[string]int64{}, map[string]int32{}
 	for _, r := range rs {
-		var i int
-		fmt.Sscan(string(r.Value), &i)
+		i, err := strconv.Atoi(string(r.Value))
+		if err != nil {
+			t.Fatal(err)
+		}
 		e := recs[i].Value
 		if r.Topic != e.Topic || !bytes.Equal(r.Key, e.Key) || !r.Timestamp.Equal(e.Time) || header(r, "h") != string(e.Headers[0].Value) {
 			t.Errorf("event %d: got %+v", i, r)

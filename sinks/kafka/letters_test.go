@@ -5,9 +5,9 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,9 +23,9 @@ import (
 	"cdcpipe/sinks/kafka"
 )
 
-func newCluster(t testing.TB, opts ...kfake.Opt) *kfake.Cluster {
+func newCluster(t testing.TB) *kfake.Cluster {
 	t.Helper()
-	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1)}, opts...)...)
+	c, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func TestLettersTooLarge(t *testing.T) {
 					v = make([]byte, 400_000)
 				}
 				rand.Read(v)
-				key := fmt.Sprint(i)
+				key := strconv.Itoa(i)
 				want[key] = v
 				recs = append(recs, reject(pipeline.DeadLetter, &cdc.Event{Topic: "t", Partition: 7, Offset: int64(i), Key: []byte(key), Value: v}))
 			}
@@ -247,7 +247,7 @@ func lower(t *testing.T, c *kfake.Cluster) {
 	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
 	res := kmsg.NewIncrementalAlterConfigsRequestResource()
 	res.ResourceType, res.ResourceName = kmsg.ConfigResourceTypeTopic, "dlq"
-	res.Configs = append(res.Configs, kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: "max.message.bytes", Value: kmsg.StringPtr("300000")})
+	res.Configs = append(res.Configs, kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: "max.message.bytes", Value: new("300000")})
 	req.Resources = append(req.Resources, res)
 	resp, err := req.RequestWith(t.Context(), cl)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 
 // Load returns the marks of those partitions that have one.
 func (s *Sink) Load(ctx context.Context, ps []pipeline.Partition) (marks []pipeline.Mark, err error) {
-	rows, err := s.pool.Query(ctx, "SELECT partition, \"offset\", token FROM "+quote(s.cfg.Schema)+"._cdc_offsets WHERE pipeline = $1 AND partition = ANY ($2)",
+	rows, err := s.pool.Query(ctx, "SELECT partition, \"offset\", epoch, log FROM "+quote(s.cfg.Schema)+"._cdc_offsets WHERE pipeline = $1 AND partition = ANY ($2)",
 		s.pipeline, text(ps))
 	if err != nil {
 		return nil, judge(fmt.Errorf("load offsets: %w", err))
@@ -18,7 +18,7 @@ func (s *Sink) Load(ctx context.Context, ps []pipeline.Partition) (marks []pipel
 	for rows.Next() {
 		var m pipeline.Mark
 		var p string
-		if err := rows.Scan(&p, &m.Offset, &m.Token); err != nil {
+		if err := rows.Scan(&p, &m.Offset, &m.Epoch, &m.Log); err != nil {
 			return nil, judge(fmt.Errorf("load offsets: %w", err))
 		}
 		m.Partition = pipeline.Partition(p)
@@ -30,16 +30,21 @@ func (s *Sink) Load(ctx context.Context, ps []pipeline.Partition) (marks []pipel
 	return marks, nil
 }
 
-// Save keeps marks, and the greater where another worker has saved one.
+// Save keeps marks, except where another worker has saved one that this does not
+// supersede.
 func (s *Sink) Save(ctx context.Context, marks []pipeline.Mark) error {
-	ps, offsets, tokens := make([]pipeline.Partition, len(marks)), make([]int64, len(marks)), make([]string, len(marks))
+	n := len(marks)
+	ps, offsets, epochs, logs := make([]string, n), make([]int64, n), make([]int32, n), make([]string, n)
 	for i, m := range marks {
-		ps[i], offsets[i], tokens[i] = m.Partition, m.Offset, m.Token
+		ps[i], offsets[i], epochs[i], logs[i] = string(m.Partition), m.Offset, m.Epoch, m.Log
 	}
-	_, err := s.pool.Exec(ctx, "INSERT INTO "+quote(s.cfg.Schema)+`._cdc_offsets AS o (pipeline, partition, "offset", token)
-		SELECT $1, v.p, v.o, v.t FROM unnest($2::text[], $3::bigint[], $4::text[]) AS v(p, o, t) ORDER BY v.p
-		ON CONFLICT (pipeline, partition) DO UPDATE SET "offset" = EXCLUDED."offset", token = EXCLUDED.token, updated_at = now()
-		WHERE EXCLUDED."offset" > o."offset"`, s.pipeline, text(ps), offsets, tokens)
+	// The condition is that of [pipeline.Mark.Supersedes].
+	_, err := s.pool.Exec(ctx, "INSERT INTO "+quote(s.cfg.Schema)+`._cdc_offsets AS o (pipeline, partition, "offset", epoch, log)
+		SELECT $1, v.* FROM unnest($2::text[], $3::bigint[], $4::int[], $5::text[]) AS v ORDER BY 2
+		ON CONFLICT (pipeline, partition) DO UPDATE SET "offset" = EXCLUDED."offset", epoch = EXCLUDED.epoch, log = EXCLUDED.log, updated_at = now()
+		WHERE CASE WHEN EXCLUDED.log <> o.log THEN true
+			WHEN EXCLUDED.epoch <> o.epoch AND EXCLUDED.epoch >= 0 AND o.epoch >= 0 THEN EXCLUDED.epoch > o.epoch
+			ELSE EXCLUDED."offset" > o."offset" END`, s.pipeline, ps, offsets, epochs, logs)
 	if err != nil {
 		return judge(fmt.Errorf("save offsets: %w", err))
 	}

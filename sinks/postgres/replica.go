@@ -61,7 +61,7 @@ func (r *replica) prepare(ctx context.Context) error {
 				PRIMARY KEY (keyspace_name, table_name))`,
 			// How far each pipeline has merged what it reads.
 			`CREATE TABLE IF NOT EXISTS ` + s + `._cdc_offsets (pipeline text NOT NULL, partition text NOT NULL, "offset" bigint NOT NULL,
-				token text NOT NULL, updated_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (pipeline, partition))`,
+				epoch int NOT NULL, log text NOT NULL, updated_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (pipeline, partition))`,
 		} {
 			if _, err := tx.Exec(ctx, sql); err != nil {
 				return fmt.Errorf("make cdcpipe's own tables: %w", err)

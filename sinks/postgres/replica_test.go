@@ -1,6 +1,8 @@
 package postgres_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -169,16 +171,38 @@ func TestOffsets(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	save(pipeline.Mark{Partition: "a/0", Offset: 5, Token: "1"}, pipeline.Mark{Partition: "b/0", Offset: 7})
-	save(pipeline.Mark{Partition: "a/0", Offset: 4, Token: "0"}) // of a worker that has lost it
-	save(pipeline.Mark{Partition: "b/0", Offset: 8, Token: "2"})
-	got, err := open(t, postgres.Config{DSN: dsn}).Load(t.Context(), []pipeline.Partition{"a/0", "b/0", "c/0"})
-	if err != nil || len(got) != 2 {
+	// Each pair of marks, saved one after the other, leaves what Supersedes says.
+	var marks, want []pipeline.Mark
+	for _, log := range []string{"", "a", "b"} {
+		for _, epoch := range []int32{-1, 0, 1} {
+			for _, offset := range []int64{4, 5} {
+				marks = append(marks, pipeline.Mark{Epoch: epoch, Log: log, Offset: offset})
+			}
+		}
+	}
+	var ps []pipeline.Partition
+	var first, second []pipeline.Mark
+	for i, was := range marks {
+		for j, m := range marks {
+			p := pipeline.Partition(fmt.Sprintf("%d/%d", i, j))
+			was.Partition, m.Partition = p, p
+			ps, first, second = append(ps, p), append(first, was), append(second, m)
+			if m.Supersedes(was) {
+				want = append(want, m)
+			} else {
+				want = append(want, was)
+			}
+		}
+	}
+	save(first...)
+	save(second...)
+	got, err := open(t, postgres.Config{DSN: dsn}).Load(t.Context(), append(ps, "unknown/0"))
+	if err != nil || len(got) != len(want) {
 		t.Fatalf("got %v, %v", got, err)
 	}
 	for _, m := range got {
-		if want := (map[pipeline.Partition]pipeline.Mark{"a/0": {Partition: "a/0", Offset: 5, Token: "1"}, "b/0": {Partition: "b/0", Offset: 8, Token: "2"}})[m.Partition]; m != want {
-			t.Errorf("got %v, want %v", m, want)
+		if i := slices.Index(ps, m.Partition); m != want[i] {
+			t.Errorf("%+v, then %+v: got %+v", first[i], second[i], m)
 		}
 	}
 	another, err := postgres.New(postgres.Config{DSN: dsn}, "another", nil, quiet)
@@ -189,7 +213,7 @@ func TestOffsets(t *testing.T) {
 	if err := another.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := another.Load(t.Context(), []pipeline.Partition{"a/0"}); err != nil || len(got) != 0 {
+	if got, err := another.Load(t.Context(), ps); err != nil || len(got) != 0 {
 		t.Errorf("another pipeline has %v, %v", got, err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -102,7 +103,7 @@ func TestResume(t *testing.T) {
 	for _, name := range []string{"a.jsonl", "a.jsonl.gz"} {
 		var lines []string
 		for i := range 10 {
-			lines = append(lines, event(fmt.Sprint(i)))
+			lines = append(lines, event(strconv.Itoa(i)))
 		}
 		cfg := file.Config{Path: write(t, t.TempDir(), name, lines...), BatchRecords: 2}
 		offsets := &pipelinetest.Offsets{}
@@ -112,7 +113,7 @@ func TestResume(t *testing.T) {
 		}
 		done := offsets.Get(pipeline.Partition(cfg.Path)).Offset
 		second := replay(t, cfg, offsets, -1)
-		if second.err != nil || len(second.values) != 10-int(done) || second.values[0] != fmt.Sprint(done) {
+		if second.err != nil || len(second.values) != 10-int(done) || second.values[0] != strconv.FormatInt(done, 10) {
 			t.Errorf("%s: with %d lines on record got %v (%v)", name, done, second.values, second.err)
 		}
 		if got := offsets.Get(pipeline.Partition(cfg.Path)).Offset; got != 10 {

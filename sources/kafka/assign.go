@@ -17,8 +17,8 @@ type ownership struct {
 	begun     bool  // at an offset on record, or something was read
 	position  int64 // the offset that comes next, -1 if unknown
 	high      int64 // the high watermark when last heard of
-	token     token // of the last record
-	text      string
+	id        topicID
+	log       string        // its text
 	committed pipeline.Mark // to the group
 }
 

@@ -51,11 +51,11 @@ func (s *Source) enqueue(t *kgo.FetchTopic, p *kgo.FetchPartition) {
 	}
 	b := s.batch(o.name, p.Records)
 	last := p.Records[len(p.Records)-1]
-	if now := (token{last.LeaderEpoch, t.TopicID}); now != o.token || o.text == "" {
-		o.token, o.text = now, now.String()
+	if id := topicID(t.TopicID); id != o.id {
+		o.id, o.log = id, id.String()
 	}
 	b.Claim = o.claim
-	b.Through = pipeline.Mark{Partition: o.name, Offset: last.Offset, Token: o.text}
+	b.Through = pipeline.Mark{Partition: o.name, Offset: last.Offset, Epoch: last.LeaderEpoch, Log: o.log}
 	o.begun, o.position, o.high = true, last.Offset+1, p.HighWatermark
 	s.counts.batches++
 	s.counts.records += int64(len(b.Records))

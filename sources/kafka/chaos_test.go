@@ -1,7 +1,6 @@
 package kafka_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -66,7 +65,7 @@ func TestChaos(t *testing.T) {
 			if again > 0 && lost == 0 {
 				t.Errorf("%d records came twice", again)
 			}
-			t.Log(fmt.Sprintf("%d came twice, %d partitions were lost", again, lost))
+			t.Logf("%d came twice, %d partitions were lost", again, lost)
 		})
 	}
 }

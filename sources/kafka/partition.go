@@ -49,41 +49,20 @@ func byTopic(ps []pipeline.Partition) map[string][]int32 {
 	return m
 }
 
-// A token is what a mark says besides the offset: the leader epoch of the record,
-// by which Kafka tells where a log was truncated (KIP-320), and the topic's id,
-// which a topic that is deleted and created anew does not keep (KIP-516). Its
-// text is epoch, or epoch@id.
-type token struct {
-	epoch int32 // -1 if unknown
-	id    topicID
-}
-
+// A topicID is what a topic that is deleted and created anew does not keep
+// (KIP-516). It is the log of a mark, in base64; the epoch of a mark is the
+// leader's, by which Kafka tells where a log was truncated (KIP-320).
 type topicID [16]byte // zero if unknown
 
-func (id topicID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
-
-func (t token) String() string {
-	s := strconv.Itoa(int(t.epoch))
-	if t.id != (topicID{}) {
-		s += "@" + t.id.String()
+// String returns id as Kafka's tools print it, empty if it is unknown.
+func (id topicID) String() string {
+	if id == (topicID{}) {
+		return ""
 	}
-	return s
-}
-
-// parseToken returns as much as it can read of s.
-func parseToken(s string) token {
-	t := token{epoch: -1}
-	epoch, id, _ := strings.Cut(s, "@")
-	if n, err := strconv.ParseInt(epoch, 10, 32); err == nil && n >= 0 {
-		t.epoch = int32(n)
-	}
-	if b, err := base64.RawURLEncoding.DecodeString(id); err == nil && len(b) == len(t.id) {
-		t.id = topicID(b)
-	}
-	return t
+	return base64.RawURLEncoding.EncodeToString(id[:])
 }
 
 // after returns the place behind m, to read from or to commit.
 func after(m pipeline.Mark) kgo.EpochOffset {
-	return kgo.EpochOffset{Epoch: parseToken(m.Token).epoch, Offset: m.Offset + 1}
+	return kgo.EpochOffset{Epoch: m.Epoch, Offset: m.Offset + 1}
 }

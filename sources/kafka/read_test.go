@@ -66,7 +66,7 @@ func TestEvents(t *testing.T) {
 		if r[0].Key != r[1].Key || r[0].Key == r[3].Key || r[2].Key != 0 {
 			t.Errorf("ordering keys %x %x %x %x: want the first two equal, no key zero", r[0].Key, r[1].Key, r[2].Key, r[3].Key)
 		}
-		if b.Bytes != size || b.Through.Offset != 3 || !strings.HasPrefix(b.Through.Token, "0@") {
+		if b.Bytes != size || b.Through.Offset != 3 || b.Through.Epoch != 0 || len(b.Through.Log) != 22 {
 			t.Errorf("got %d bytes through %v, want %d through 3", b.Bytes, b.Through, size)
 		}
 	})

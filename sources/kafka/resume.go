@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"cdcpipe/pipeline"
@@ -37,10 +38,9 @@ func (s *Source) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Of
 	}
 	for _, m := range marks {
 		t, p, _ := split(m.Partition)
-		was := parseToken(m.Token)
-		if now := ids[t]; was.id != (topicID{}) && now != (topicID{}) && now != was.id {
+		if now := ids[t].String(); m.Log != "" && now != "" && now != m.Log {
 			if s.cfg.OnLostOffset == fail {
-				s.fail(fault.New(fault.TopicRecreated, "%s: offset %d is on record of topic %s; the topic of that name now is %s", m.Partition, m.Offset, was.id, now))
+				s.fail(fault.New(fault.TopicRecreated, "%s: offset %d is on record of topic %s; the topic of that name now is %s", m.Partition, m.Offset, m.Log, now))
 				delete(offsets[t], p)
 				continue
 			}
@@ -69,7 +69,7 @@ func (s *Source) begin(offsets map[string]map[int32]kgo.Offset, ids map[string]t
 				known++
 			}
 			if o := s.owned[name(t, p)]; o != nil {
-				o.token.id = ids[t]
+				o.id, o.log = ids[t], ids[t].String()
 				if n >= 0 {
 					o.begun, o.position = true, n
 				}
@@ -108,7 +108,7 @@ func (s *Source) start(ctx context.Context, offsets map[string]map[int32]kgo.Off
 					return end.Err
 				}
 				m[p] = kgo.NewOffset().At(end.Offset)
-				s.started(name(t, p), end.Offset, at == offsetOf(latest))
+				s.started(name(t, p), end, at == offsetOf(latest))
 				return nil
 			})
 			if err != nil {
@@ -121,19 +121,19 @@ func (s *Source) start(ctx context.Context, offsets map[string]map[int32]kgo.Off
 
 // started notes where reading starts, and queues a batch without records if that is
 // to be on record.
-func (s *Source) started(p pipeline.Partition, at int64, record bool) {
+func (s *Source) started(p pipeline.Partition, at kadm.ListedOffset, record bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := s.owned[p]
 	if o == nil {
 		return
 	}
-	o.position = at
+	o.position = at.Offset
 	if !record {
 		return
 	}
 	s.queue = append(s.queue, pipeline.Batch[*cdc.Event]{
-		Claim: o.claim, Through: pipeline.Mark{Partition: p, Offset: at - 1, Token: token{-1, o.token.id}.String()},
+		Claim: o.claim, Through: pipeline.Mark{Partition: p, Offset: at.Offset - 1, Epoch: at.LeaderEpoch, Log: o.log},
 	})
 	s.wake()
 }

@@ -1,6 +1,7 @@
 package kafka_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -48,7 +49,7 @@ func TestResumeFromRecord(t *testing.T) {
 		produce(t, cl, "t", 0, "a", "b", "c", "d")
 		commit(t, cl, 3)
 		src, _ := c.source(t, c.config())
-		wants(t, open(t, src, pipeline.Mark{Partition: "t/0", Offset: 0, Token: "0"}).values(t, 3), "t/0:1=b", "t/0:2=c", "t/0:3=d")
+		wants(t, open(t, src, pipeline.Mark{Partition: "t/0", Offset: 0}).values(t, 3), "t/0:1=b", "t/0:2=c", "t/0:3=d")
 	})
 }
 
@@ -151,7 +152,7 @@ func TestOffsetDeleted(t *testing.T) {
 					var marks []pipeline.Mark
 					switch resume {
 					case "record":
-						marks = append(marks, pipeline.Mark{Partition: "t/0", Offset: 1, Token: "0"})
+						marks = append(marks, pipeline.Mark{Partition: "t/0", Offset: 1})
 					case "group":
 						commit(t, cl, 2)
 					}
@@ -208,7 +209,7 @@ func TestOffsetBeyondEnd(t *testing.T) {
 				cfg := c.config()
 				cfg.OnLostOffset = policy
 				src, _ := c.source(t, cfg)
-				r := open(t, src, pipeline.Mark{Partition: "t/0", Offset: 9})
+				r := open(t, src, pipeline.Mark{Partition: "t/0", Offset: 9, Epoch: -1})
 				if policy == "fail" {
 					r.fails(t, fault.OffsetLost)
 					return
@@ -268,7 +269,17 @@ func TestTopicRecreatedBetween(t *testing.T) {
 					r.fails(t, fault.TopicRecreated)
 					return
 				}
-				wants(t, r.values(t, 3), "t/0:0=x", "t/0:1=y", "t/0:2=z")
+				again, err := r.read(t)
+				if err != nil || string(again.Records[0].Value.Value) != "x" {
+					t.Fatalf("got %v, %v", again, err)
+				}
+				if !again.Through.Supersedes(b.Through) || b.Through.Log == again.Through.Log {
+					t.Errorf("%+v does not supersede %+v", again.Through, b.Through)
+				}
+				r.close(t)
+				src, _ = c.source(t, cfg)
+				produce(t, fresh, "t", 0, "last")
+				wants(t, open(t, src, again.Through).values(t, 1), fmt.Sprintf("t/0:%d=last", again.Through.Offset+1))
 			})
 		})
 	}

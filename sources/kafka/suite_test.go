@@ -1,7 +1,7 @@
 package kafka_test
 
 import (
-	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -19,7 +19,7 @@ func TestConformance(t *testing.T) {
 			c := newCluster(t, 1, kfake.SeedTopics(3, "t"))
 			cl := c.client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 			for i := range 60 {
-				produce(t, cl, "t", int32(i%3), fmt.Sprint(i))
+				produce(t, cl, "t", int32(i%3), strconv.Itoa(i))
 			}
 			return func() pipeline.Source[*cdc.Event] {
 				cfg := c.config()

@@ -28,7 +28,7 @@ func (s *Source) trouble(t *kgo.FetchTopic, p *kgo.FetchPartition) error {
 	)
 	switch {
 	case s.ctx.Err() != nil, errors.Is(err, kgo.ErrClientClosed), errors.Is(err, context.Canceled):
-		return nil
+		return nil //nolint:nilerr // the source is being closed
 	case errors.As(err, &session):
 		return s.expelled(session.Err)
 	case errors.As(err, &loss):

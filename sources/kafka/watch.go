@@ -37,7 +37,7 @@ func (s *Source) reading() map[string]topicID {
 	topics := map[string]topicID{}
 	for p, o := range s.owned {
 		t, _, _ := split(p)
-		topics[t] = o.token.id
+		topics[t] = o.id
 	}
 	return topics
 }
