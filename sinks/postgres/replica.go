@@ -86,7 +86,7 @@ func createSchema(ctx context.Context, tx pgx.Tx, name string) error {
 
 // exclusive runs f in a transaction that is alone, among all workers, with name.
 func (r *replica) exclusive(ctx context.Context, name string, f func(pgx.Tx) error) error {
-	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+	err := pgx.BeginTxFunc(ctx, r.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1, hashtext($2))", lockClass+1, name); err != nil {
 			return fmt.Errorf("lock %s: %w", name, err)
 		}

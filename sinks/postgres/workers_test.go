@@ -92,7 +92,13 @@ func TestDeletionMeetsRow(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			dsn := database(t)
+			// Settings that a database may have, and that must not matter.
+			exec(t, dsn, `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database());
+				EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$`)
 			one, two := open(t, postgres.Config{DSN: dsn}, tbl), open(t, postgres.Config{DSN: dsn}, tbl)
+			exec(t, dsn, `CREATE TABLE commits (how text)`,
+				`CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO commits VALUES (current_setting(''synchronous_commit'')); RETURN NEW; END'`,
+				`CREATE TRIGGER note AFTER INSERT ON k__cdc.t__`+tc.held+` FOR EACH ROW EXECUTE FUNCTION note()`)
 			exec(t, dsn, `CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NEW; END'`,
 				`CREATE TRIGGER hold BEFORE INSERT ON k__cdc.t__`+tc.held+` FOR EACH ROW EXECUTE FUNCTION hold()`)
 			gate, err := pgx.Connect(t.Context(), dsn)
@@ -131,6 +137,9 @@ func TestDeletionMeetsRow(t *testing.T) {
 			}
 			if got := lines(t, dsn, `SELECT * FROM k.t`); len(got) != 0 {
 				t.Errorf("a deleted row shows: %v", got)
+			}
+			if got := lines(t, dsn, `SELECT DISTINCT how FROM commits`); !slices.Equal(got, []string{"on"}) {
+				t.Errorf("merged with synchronous_commit %v", got)
 			}
 		})
 	}

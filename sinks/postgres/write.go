@@ -110,6 +110,14 @@ func (s *Sink) group(ctx context.Context, recs []pipeline.Record[*cdc.Change], b
 	return groups, nil
 }
 
+// begin and durable start a transaction whatever the role's defaults are, that
+// sees what others have committed while it waited for a lock, and that the server
+// does not lose once it has answered.
+const (
+	begin   = "BEGIN ISOLATION LEVEL READ COMMITTED"
+	durable = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+)
+
 // merge runs the transaction.
 //
 // Locks are taken before any row is touched, in the order of the tables' names,
@@ -125,7 +133,8 @@ func (s *Sink) merge(ctx context.Context, pg *pgconn.PgConn, groups []*group, re
 	}
 	p := s.pipelined(ctx, pg)
 	defer func() { p.close(err != nil) }()
-	p.exec("BEGIN")
+	p.exec(begin)
+	p.exec(durable)
 	under := make([]bool, len(groups))
 	locked := false
 	for i, g := range groups {
