@@ -188,7 +188,11 @@ func (r *replica) ensure(ctx context.Context, tx pgx.Tx, l *layout) error {
 	if err := r.present(ctx, tx, l); err != nil {
 		return err
 	}
-	return r.alter(ctx, tx, l, had)
+	gone, err := viewGone(ctx, tx, l.view)
+	if err != nil {
+		return err
+	}
+	return r.alter(ctx, tx, l, had, gone)
 }
 
 func (r *replica) create(ctx context.Context, tx pgx.Tx, l *layout) error {
@@ -269,8 +273,24 @@ func (r *replica) present(ctx context.Context, tx pgx.Tx, l *layout) error {
 	return nil
 }
 
-// alter adds the columns of l that the tables lack.
-func (r *replica) alter(ctx context.Context, tx pgx.Tx, l *layout, had []keptColumn) error {
+// viewGone reports whether there is no view; it can be made again without loss.
+func viewGone(ctx context.Context, tx pgx.Tx, view relation) (bool, error) {
+	var kind string
+	err := tx.QueryRow(ctx, "SELECT relkind FROM pg_class WHERE oid = to_regclass($1)", view.sql()).Scan(&kind)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("look for %s: %w", view.sql(), err)
+	case kind != "v":
+		return false, fault.New(fault.ObjectInTheWay, "%s is not the view that cdcpipe made", view.sql())
+	}
+	return false, nil
+}
+
+// alter adds the columns of l that the tables lack, and makes the view anew if
+// that is needed or it is gone.
+func (r *replica) alter(ctx context.Context, tx pgx.Tx, l *layout, had []keptColumn, gone bool) error {
 	cols, added := had, []string(nil)
 	for i := range l.columns {
 		c := &l.columns[i]
@@ -283,7 +303,7 @@ func (r *replica) alter(ctx context.Context, tx pgx.Tx, l *layout, had []keptCol
 		cols = append(cols, l.kept()[i])
 		added = append(added, c.Name)
 	}
-	if len(added) == 0 {
+	if len(added) == 0 && !gone {
 		return nil
 	}
 	// A definition that lacks columns is an older one: the view keeps showing them.
@@ -294,6 +314,11 @@ func (r *replica) alter(ctx context.Context, tx pgx.Tx, l *layout, had []keptCol
 	if _, err := tx.Exec(ctx, whole.createView(names(cols))); err != nil {
 		return fmt.Errorf("replace the view of %s: %w", l.table, err)
 	}
-	r.log.Info("columns added", "table", l.table.String(), "columns", added)
+	if gone {
+		r.log.Warn("view was gone, and is made anew", "view", l.view.sql())
+	}
+	if len(added) > 0 {
+		r.log.Info("columns added", "table", l.table.String(), "columns", added)
+	}
 	return r.remember(ctx, tx, l, cols)
 }

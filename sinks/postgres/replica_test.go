@@ -148,6 +148,37 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// What is known of tables at the start is held against what there is. A table that
+// cannot be followed holds no other back; a view that is gone is made again; what
+// is not cdcpipe's stays.
+func TestOpenAgain(t *testing.T) {
+	t.Parallel()
+	dsn := database(t)
+	tbl := table(t, `CREATE TABLE k.t (id int PRIMARY KEY, a text)`)
+	if err := write(open(t, postgres.Config{DSN: dsn}, tbl), tbl, 1, "a", cdc.Value("one")); err != nil {
+		t.Fatal(err)
+	}
+	open(t, postgres.Config{DSN: dsn}, table(t, `CREATE TABLE k.counters (id int PRIMARY KEY, n counter)`), table(t, `CREATE TABLE k.t (id int PRIMARY KEY, a int)`),
+		table(t, `CREATE TABLE k.t (id bigint PRIMARY KEY, a text)`), table(t, `CREATE TABLE k.new (id int PRIMARY KEY)`))
+	if got := lines(t, dsn, `SELECT count(*) FROM k.new`); got[0] != "0" {
+		t.Errorf("k.new: %v", got)
+	}
+	exec(t, dsn, `DROP VIEW k.t`)
+	open(t, postgres.Config{DSN: dsn}, tbl)
+	if got := lines(t, dsn, `SELECT id, a FROM k.t`); !slices.Equal(got, []string{"1|one"}) {
+		t.Errorf("the view made again shows %v", got)
+	}
+	exec(t, dsn, `DROP VIEW k.t`, `CREATE TABLE k.t (mine int)`)
+	s, err := postgres.New(postgres.Config{DSN: dsn}, "test", []*cdc.Table{tbl}, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close(t.Context())
+	if err := s.Open(t.Context()); !fault.Is(err, fault.ObjectInTheWay) {
+		t.Errorf("got %v, want %s", err, fault.ObjectInTheWay)
+	}
+}
+
 func dbName(dsn string) string {
 	_, after, _ := strings.Cut(dsn, "@")
 	_, after, _ = strings.Cut(after, "/")
