@@ -5,6 +5,7 @@ package coord
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -14,15 +15,15 @@ import (
 	"cdcpipe/pipeline/fault"
 )
 
-// RedisConfig says where Redis is.
+// RedisConfig says where Redis is and how to sign in.
 type RedisConfig struct {
-	// Addresses are host:port: of one server, or of several sentinels.
-	Addresses []string `yaml:"addresses" json:"addresses" jsonschema:"required,description=host:port of the server\\, or of the sentinels"`
-	Username  string   `yaml:"username" json:"username,omitempty" jsonschema:"description=User name"`
-	Password  string   `yaml:"password" json:"password,omitempty" jsonschema:"format=password,description=Password"`
+	Addresses          []string // host:port: of one server, or of several sentinels
+	Username, Password string
+	Database           int
+	TLS                *tls.Config // nil for none
 
 	// MasterSet names the set of servers that sentinels watch; empty without them.
-	MasterSet string `yaml:"master_set" json:"master_set,omitempty" jsonschema:"description=Name of the master set\\, if the addresses are those of sentinels"`
+	MasterSet string
 }
 
 // Validate reports everything that is wrong with c.
@@ -42,13 +43,13 @@ func (c RedisConfig) Validate() error {
 // Connect returns a client. Its memory is kept small: a worker talks little.
 func Connect(ctx context.Context, c RedisConfig) (rueidis.Client, error) {
 	opt := rueidis.ClientOption{
-		InitAddress: c.Addresses, Username: c.Username, Password: c.Password, ClientName: "cdcpipe",
+		InitAddress: c.Addresses, Username: c.Username, Password: c.Password, ClientName: "cdcpipe", SelectDB: c.Database, TLSConfig: c.TLS,
 		DisableCache:      true, // nothing is read often, and not every server can track
 		RingScaleEachConn: 6, ReadBufferEachConn: 16 << 10, WriteBufferEachConn: 16 << 10, PipelineMultiplex: 0,
 		ForceSingleClient: c.MasterSet == "",
 	}
 	if c.MasterSet != "" {
-		opt.Sentinel = rueidis.SentinelOption{MasterSet: c.MasterSet, Username: c.Username, Password: c.Password}
+		opt.Sentinel = rueidis.SentinelOption{MasterSet: c.MasterSet, Username: c.Username, Password: c.Password, TLSConfig: c.TLS}
 	}
 	cl, err := rueidis.NewClient(opt)
 	if err != nil {

@@ -88,33 +88,17 @@ func TestServer(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	reg.MustRegister(obs.NewCollector(finished(t).Stats))
 	ready := errors.New("draining")
-	s := obs.NewServer(reg, obs.Check{Name: "pipeline", Check: func(context.Context) error { return ready }},
+	s := obs.NewServer(reg, "", obs.Check{Name: "pipeline", Check: func(context.Context) error { return ready }},
 		obs.Check{Name: "postgres", Check: func(context.Context) error { return nil }})
 	if err := s.Listen(t.Context(), "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
-	if err := obs.NewServer(reg).Listen(t.Context(), s.Addr()); err == nil {
+	if err := obs.NewServer(reg, "").Listen(t.Context(), s.Addr()); err == nil {
 		t.Error("an address is taken twice")
 	}
 	served := make(chan error, 1)
 	go func() { served <- s.Serve() }()
-	get := func(path string) (int, string) {
-		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Addr()+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.Body.Close()
-		b, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r.StatusCode, string(b)
-	}
+	get := func(path string) (int, string) { return get(t, s, path, "") }
 	if code, body := get("/metrics"); code != 200 || !strings.Contains(body, `cdcpipe_stage_duration_seconds_bucket{pipeline="shop",step="odd"`) {
 		t.Errorf("/metrics: %d %s", code, body)
 	}
@@ -127,6 +111,53 @@ func TestServer(t *testing.T) {
 	ready = nil
 	if code, body := get("/readyz"); code != 200 || body != "ok\n" {
 		t.Errorf("/readyz: %d %s", code, body)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
+
+func get(t *testing.T, s *obs.Server, path, authorization string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Addr()+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", authorization)
+	r, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.StatusCode, string(b)
+}
+
+// With a token only the probes answer everybody.
+func TestServerToken(t *testing.T) {
+	t.Parallel()
+	s := obs.NewServer(prometheus.NewPedanticRegistry(), "secret")
+	if err := s.Listen(t.Context(), "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve() }()
+	for _, tc := range []struct {
+		path, authorization string
+		code                int
+	}{
+		{"/metrics", "", 401}, {"/metrics", "secret", 401}, {"/metrics", "Bearer secret2", 401}, {"/metrics", "Bearer secret", 200},
+		{"/livez", "", 200}, {"/readyz", "", 200},
+	} {
+		if code, body := get(t, s, tc.path, tc.authorization); code != tc.code {
+			t.Errorf("%s with %q: %d %s", tc.path, tc.authorization, code, body)
+		}
 	}
 	if err := s.Close(t.Context()); err != nil {
 		t.Error(err)

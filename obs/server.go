@@ -2,6 +2,7 @@ package obs
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +21,10 @@ import (
 //	/metrics  what [Collector] and other collectors have
 //	/livez    200 while the process can answer
 //	/readyz   200 while every check passes, else 503; ?verbose lists them
+//
+// With a token, all but the probes want it as a bearer token (RFC 6750).
 type Server struct {
+	token  string
 	checks []Check
 	http   *http.Server
 	listen net.Listener
@@ -32,11 +36,12 @@ type Check struct {
 	Check func(ctx context.Context) error
 }
 
-// NewServer returns a server of what g gathers and of checks.
-func NewServer(g prometheus.Gatherer, checks ...Check) *Server {
-	s := &Server{checks: checks}
+// NewServer returns a server of what g gathers and of checks. An empty token lets
+// everybody in.
+func NewServer(g prometheus.Gatherer, token string, checks ...Check) *Server {
+	s := &Server{token: token, checks: checks}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(g, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	mux.Handle("GET /metrics", s.guarded(promhttp.HandlerFor(g, promhttp.HandlerOpts{EnableOpenMetrics: true})))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.ready)
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
@@ -64,6 +69,21 @@ func (s *Server) Serve() error {
 
 // Close lets what is being answered finish, until ctx ends.
 func (s *Server) Close(ctx context.Context) error { return s.http.Shutdown(ctx) }
+
+func (s *Server) guarded(h http.Handler) http.Handler {
+	if s.token == "" {
+		return h
+	}
+	want := []byte("Bearer " + s.token)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1 {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(w, "a bearer token is needed: admin.token", http.StatusUnauthorized)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
 
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	verbose := r.URL.Query().Has("verbose")

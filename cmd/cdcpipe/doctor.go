@@ -13,7 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"cdcpipe/cmd/cdcpipe/devstack"
-	"cdcpipe/coord"
+	"cdcpipe/pipeline/cdc"
 	"cdcpipe/pipeline/fault"
 	"cdcpipe/pipeline/plugin"
 	"cdcpipe/pipeline/spec"
@@ -98,11 +98,7 @@ func (d *doctor) embedded() {
 		if err != nil {
 			return "", err
 		}
-		lock, err := devstack.Lock(dir)
-		if err != nil {
-			return "", err
-		}
-		return dir, lock.Close()
+		return dir, devstack.Probe(dir)
 	})
 }
 
@@ -114,14 +110,26 @@ func (d *doctor) file(ctx *cli.Context) error {
 	}
 	path, _ := filepath.Abs(ctx.Path("file"))
 	d.check("configuration", func(context.Context) (string, error) { return fmt.Sprintf("%s, %d warnings", path, len(s.Lint())), nil })
-	d.check("tables", func(ctx context.Context) (string, error) { return checkTables(ctx, s) })
-	catalog, err := s.Catalog(nil)
-	if err != nil {
-		return nil //nolint:nilerr // it was noted with the tables
+	quiet := slog.New(slog.DiscardHandler)
+	var catalog *cdc.Catalog
+	d.check("tables", func(ctx context.Context) (found string, err error) {
+		var closeCatalog func()
+		if catalog, closeCatalog, err = openCatalog(ctx, s, quiet); err != nil {
+			return "", err
+		}
+		closeCatalog()
+		return tables(catalog, s.Config.Schema.Cassandra != nil)
+	})
+	if catalog == nil {
+		return nil
 	}
-	built, err := s.Build(plugin.Env{Catalog: catalog})
-	if err != nil {
-		return err
+	var built *spec.Built
+	d.check("parts", func(context.Context) (found string, err error) {
+		built, err = s.Build(plugin.Env{Catalog: catalog, Logger: quiet})
+		return "can be built", err
+	})
+	if built == nil {
+		return nil
 	}
 	part := func(what string, p any) {
 		if k, ok := p.(checker); ok {
@@ -138,7 +146,7 @@ func (d *doctor) file(ctx *cli.Context) error {
 	}
 	if r := s.Config.Redis; r != nil {
 		d.check("Redis", func(ctx context.Context) (string, error) {
-			client, err := coord.Connect(ctx, redisConfig(r))
+			client, err := connectRedis(ctx, r)
 			if err != nil {
 				return "", err
 			}
@@ -149,22 +157,17 @@ func (d *doctor) file(ctx *cli.Context) error {
 	return nil
 }
 
-// checkTables counts the tables whose definitions are known at the start.
-func checkTables(ctx context.Context, s *spec.Spec) (string, error) {
-	catalog, closeCatalog, err := openCatalog(ctx, s, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return "", err
-	}
-	defer closeCatalog()
-	tables := catalog.Tables()
-	if len(tables) == 0 && s.Config.Schema.Cassandra == nil {
+// tables counts the tables whose definitions are known at the start.
+func tables(catalog *cdc.Catalog, more bool) (string, error) {
+	all := catalog.Tables()
+	if len(all) == 0 && !more {
 		return "none defined; events must carry their schema", nil
 	}
 	var errs []error
-	for _, t := range tables {
+	for _, t := range all {
 		if t.Counter() {
 			errs = append(errs, fault.New(fault.TableRefused, "table %s has counters", t))
 		}
 	}
-	return fmt.Sprintf("%d tables", len(tables)), errors.Join(errs...)
+	return fmt.Sprintf("%d tables", len(all)), errors.Join(errs...)
 }

@@ -140,11 +140,11 @@ func runEmbedded(c console, ctx *cli.Context) error {
 // is taken, at any.
 func serveSomewhere(ctx context.Context, addr string, stats func() pipeline.Stats, draining *atomic.Bool, log *slog.Logger) (string, func(), error) {
 	if addr != "" {
-		return serveAdmin(ctx, addr, stats, draining, log)
+		return serveAdmin(ctx, addr, "", stats, draining, log)
 	}
-	at, end, err := serveAdmin(ctx, "127.0.0.1:9464", stats, draining, log)
+	at, end, err := serveAdmin(ctx, "127.0.0.1:9464", "", stats, draining, log)
 	if fault.Is(err, fault.AddressInUse) {
-		at, end, err = serveAdmin(ctx, "127.0.0.1:0", stats, draining, log)
+		at, end, err = serveAdmin(ctx, "127.0.0.1:0", "", stats, draining, log)
 	}
 	return at, end, err
 }

@@ -10,12 +10,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/rueidis"
 	"github.com/urfave/cli/v2"
 
 	"cdcpipe/coord"
 	"cdcpipe/obs"
 	"cdcpipe/pipeline"
 	"cdcpipe/pipeline/cdc"
+	"cdcpipe/pipeline/fault"
 	"cdcpipe/pipeline/plugin"
 	"cdcpipe/pipeline/spec"
 	"cdcpipe/sources/cassandra"
@@ -60,7 +62,7 @@ func runFile(c console, ctx *cli.Context) error {
 	var draining atomic.Bool
 	context.AfterFunc(soft, func() { draining.Store(true) })
 	if admin != "" {
-		_, closeAdmin, err := serveAdmin(ctx.Context, admin, p.Stats, &draining, log)
+		_, closeAdmin, err := serveAdmin(ctx.Context, admin, string(s.Config.Admin.Token), p.Stats, &draining, log)
 		if err != nil {
 			return err
 		}
@@ -82,7 +84,11 @@ func openCatalog(ctx context.Context, s *spec.Spec, log *slog.Logger) (*cdc.Cata
 		catalog, err := s.Catalog(nil)
 		return catalog, func() {}, err
 	}
-	loader, err := cassandra.NewSchema(cassandraConfig(cfg))
+	where, err := cassandraConfig(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	loader, err := cassandra.NewSchema(where)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -109,20 +115,22 @@ func openCatalog(ctx context.Context, s *spec.Spec, log *slog.Logger) (*cdc.Cata
 	return catalog, loader.Close, nil
 }
 
-func cassandraConfig(c *spec.Cassandra) cassandra.Config {
-	cfg := cassandra.Config{Hosts: c.Hosts, Port: c.Port, Username: c.Username, Password: string(c.Password), LocalDC: c.LocalDC}
-	if t := c.TLS; t != nil {
-		cfg.TLS = &cassandra.TLSConfig{CA: t.CA, Cert: t.Cert, Key: t.Key, SkipVerify: t.SkipVerify}
+func cassandraConfig(c *spec.Cassandra) (cassandra.Config, error) {
+	conf, err := c.TLS.Config()
+	if err != nil {
+		return cassandra.Config{}, fault.Wrap(fault.ConfigFile, fmt.Errorf("schema.cassandra.%w", err))
 	}
-	return cfg
+	return cassandra.Config{
+		Hosts: c.Hosts, Port: c.Port, Username: c.Username, Password: string(c.Password), LocalDC: c.LocalDC, TLS: conf,
+	}, nil
 }
 
 // serveAdmin answers probes and Prometheus at addr, until what it returns is
 // called.
-func serveAdmin(ctx context.Context, addr string, stats func() pipeline.Stats, draining *atomic.Bool, log *slog.Logger) (string, func(), error) {
+func serveAdmin(ctx context.Context, addr, token string, stats func() pipeline.Stats, draining *atomic.Bool, log *slog.Logger) (string, func(), error) {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(obs.NewCollector(stats), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	server := obs.NewServer(reg, obs.Check{Name: "pipeline", Check: func(context.Context) error { return ready(stats(), draining.Load()) }})
+	server := obs.NewServer(reg, token, obs.Check{Name: "pipeline", Check: func(context.Context) error { return ready(stats(), draining.Load()) }})
 	if err := server.Listen(ctx, addr); err != nil {
 		return "", nil, err
 	}
@@ -170,7 +178,7 @@ func report(ctx context.Context, cfg *spec.Redis, stats func() pipeline.Stats, l
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		client, err := coord.Connect(ctx, redisConfig(cfg))
+		client, err := connectRedis(ctx, cfg)
 		if err != nil {
 			log.Warn("going on without Redis", "err", err)
 			return
@@ -184,8 +192,14 @@ func report(ctx context.Context, cfg *spec.Redis, stats func() pipeline.Stats, l
 	}
 }
 
-func redisConfig(c *spec.Redis) coord.RedisConfig {
-	return coord.RedisConfig{Addresses: []string{c.Address}, Username: c.Username, Password: string(c.Password)}
+func connectRedis(ctx context.Context, c *spec.Redis) (rueidis.Client, error) {
+	conf, err := c.TLS.Config()
+	if err != nil {
+		return nil, fault.Wrap(fault.ConfigFile, fmt.Errorf("redis.%w", err))
+	}
+	return coord.Connect(ctx, coord.RedisConfig{
+		Addresses: []string{c.Address}, Username: c.Username, Password: string(c.Password), Database: c.Database, TLS: conf,
+	})
 }
 
 // settled counts the records that are done with: durable, dropped or on an outlet.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strings"
 	"time"
 
 	"cdcpipe/pipeline/plugin"
@@ -19,35 +18,9 @@ type Config struct {
 	Brokers        []string
 	ClientID       string        // defaults to cdcpipe
 	ConnectTimeout time.Duration // how long [Dial] tries; defaults to 30s
-	TLS            TLS
+	TLS            plugin.TLS
 	SASL           SASL
 }
-
-// TLS is on if Enabled or any other field is set. Certificates and keys are
-// paths of PEM files, or PEM itself, as a reference to a secret yields it.
-type TLS struct {
-	Enabled    bool          `yaml:"enabled" json:"enabled,omitempty" jsonschema:"default=false,description=Speak TLS; implied by any other key here"`
-	CA         string        `yaml:"ca" json:"ca,omitempty" jsonschema:"description=Certificates that sign the brokers' (path or PEM); the system's if empty"`
-	Cert       string        `yaml:"cert" json:"cert,omitempty" jsonschema:"description=Client certificate (path or PEM)"`
-	Key        plugin.Secret `yaml:"key" json:"key,omitempty" jsonschema:"description=Key of the client certificate (path or PEM)"`
-	ServerName string        `yaml:"server_name" json:"server_name,omitempty" jsonschema:"description=Name that the brokers' certificates must bear; the host of the address if empty"`
-	SkipVerify bool          `yaml:"skip_verify" json:"skip_verify,omitempty" jsonschema:"default=false,description=Accept any certificate; for tests only"`
-}
-
-// Under returns t with the paths in it as place gives them, for files named in
-// another file.
-func (t TLS) Under(place func(string) string) TLS {
-	under := func(v string) string {
-		if v == "" || isPEM(v) {
-			return v
-		}
-		return place(v)
-	}
-	t.CA, t.Cert, t.Key = under(t.CA), under(t.Cert), plugin.Secret(under(string(t.Key)))
-	return t
-}
-
-func isPEM(v string) bool { return strings.Contains(v, "-----BEGIN ") }
 
 // SASL is on if Mechanism is set.
 type SASL struct {
@@ -87,9 +60,7 @@ func (c Config) Validate() error {
 	if c.ConnectTimeout < 0 {
 		errs = append(errs, errors.New("connect_timeout: must not be negative"))
 	}
-	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
-		errs = append(errs, errors.New("tls: cert and key go together"))
-	}
+	errs = append(errs, c.TLS.Validate())
 	switch s := c.SASL; {
 	case s.Mechanism == "" && (s.Username != "" || s.Password != ""):
 		errs = append(errs, errors.New("sasl.mechanism: is required with a user name or password"))

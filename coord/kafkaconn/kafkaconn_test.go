@@ -127,23 +127,23 @@ func TestTLS(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		brokers []string
-		tls     kafkaconn.TLS
+		tls     plugin.TLS
 		want    fault.Code
 	}{
-		{"text", server, kafkaconn.TLS{CA: ca.pem}, ""},
-		{"file", server, kafkaconn.TLS{CA: file}, ""},
-		{"server name", server, kafkaconn.TLS{CA: file, ServerName: "kafka.test"}, ""},
-		{"wrong server name", server, kafkaconn.TLS{CA: file, ServerName: "other.test"}, fault.BrokerTLS},
-		{"unknown authority", server, kafkaconn.TLS{CA: other.pem}, fault.BrokerTLS},
-		{"system's authorities", server, kafkaconn.TLS{Enabled: true}, fault.BrokerTLS},
-		{"not verified", server, kafkaconn.TLS{SkipVerify: true}, ""},
-		{"none", server, kafkaconn.TLS{}, fault.BrokerTLS},
-		{"client certificate", mutual, kafkaconn.TLS{CA: ca.pem, Cert: cert, Key: plugin.Secret(key)}, ""},
-		{"no client certificate", mutual, kafkaconn.TLS{CA: ca.pem}, fault.BrokerTLS},
-		{"plain listener", cluster(t), kafkaconn.TLS{CA: ca.pem}, fault.BrokerDown}, // the fake waits for more
-		{"no such file", server, kafkaconn.TLS{CA: file + "x"}, fault.BrokerTLS},
-		{"no certificate", server, kafkaconn.TLS{CA: key}, fault.BrokerTLS},
-		{"wrong key", mutual, kafkaconn.TLS{CA: ca.pem, Cert: ca.pem, Key: plugin.Secret(key)}, fault.BrokerTLS},
+		{"text", server, plugin.TLS{CA: ca.pem}, ""},
+		{"file", server, plugin.TLS{CA: file}, ""},
+		{"server name", server, plugin.TLS{CA: file, ServerName: "kafka.test"}, ""},
+		{"wrong server name", server, plugin.TLS{CA: file, ServerName: "other.test"}, fault.BrokerTLS},
+		{"unknown authority", server, plugin.TLS{CA: other.pem}, fault.BrokerTLS},
+		{"system's authorities", server, plugin.TLS{Enabled: true}, fault.BrokerTLS},
+		{"not verified", server, plugin.TLS{SkipVerify: true}, ""},
+		{"none", server, plugin.TLS{}, fault.BrokerTLS},
+		{"client certificate", mutual, plugin.TLS{CA: ca.pem, Cert: cert, Key: plugin.Secret(key)}, ""},
+		{"no client certificate", mutual, plugin.TLS{CA: ca.pem}, fault.BrokerTLS},
+		{"plain listener", cluster(t), plugin.TLS{CA: ca.pem}, fault.BrokerDown}, // the fake waits for more
+		{"no such file", server, plugin.TLS{CA: file + "x"}, fault.BrokerTLS},
+		{"no certificate", server, plugin.TLS{CA: key}, fault.BrokerTLS},
+		{"wrong key", mutual, plugin.TLS{CA: ca.pem, Cert: ca.pem, Key: plugin.Secret(key)}, fault.BrokerTLS},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -159,7 +159,7 @@ func TestSASL(t *testing.T) {
 		t.Run(mechanism, func(t *testing.T) {
 			t.Parallel()
 			brokers := cluster(t, kfake.EnableSASL(), kfake.Superuser(strings.ToUpper(mechanism), "u", "secret"), kfake.TLS(&tls.Config{Certificates: []tls.Certificate{ca.broker(t)}}))
-			c := kafkaconn.Config{Brokers: brokers, TLS: kafkaconn.TLS{CA: ca.pem}, SASL: kafkaconn.SASL{Mechanism: mechanism, Username: "u", Password: "secret"}}
+			c := kafkaconn.Config{Brokers: brokers, TLS: plugin.TLS{CA: ca.pem}, SASL: kafkaconn.SASL{Mechanism: mechanism, Username: "u", Password: "secret"}}
 			dial(t, c, "")
 			c.SASL = kafkaconn.SASL{}
 			dial(t, c, fault.BrokerTLS)
@@ -195,8 +195,8 @@ func TestValidate(t *testing.T) {
 // Paths are relative to where the file that names them is; PEM is left alone.
 func TestUnder(t *testing.T) {
 	t.Parallel()
-	got := kafkaconn.TLS{CA: "ca.pem", Cert: "-----BEGIN CERTIFICATE-----"}.Under(func(v string) string { return "dir/" + v })
-	if want := (kafkaconn.TLS{CA: "dir/ca.pem", Cert: "-----BEGIN CERTIFICATE-----"}); got != want {
+	got := plugin.TLS{CA: "ca.pem", Cert: "-----BEGIN CERTIFICATE-----"}.Under(func(v string) string { return "dir/" + v })
+	if want := (plugin.TLS{CA: "dir/ca.pem", Cert: "-----BEGIN CERTIFICATE-----"}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

@@ -19,7 +19,7 @@ const (
 func sourceEntries() []Entry {
 	return []Entry{
 		{BrokerDown, "Kafka unreachable", "Check the brokers' addresses and the network. A pipeline that runs already goes on by itself once one answers."},
-		{TopicMissing, "topic does not exist", "Check source.topics and the agent's topic.prefix; the agent makes a table's topic with its first event."},
+		{TopicMissing, "topic does not exist", "Check its name, or create it. Of a source's topics, check the agent's topic.prefix too: it makes a table's topic with its first event."},
 		{OffsetLost, "offset no longer in the topic", "Records were deleted before they were read: take a new snapshot of the tables concerned, then restart with source.on_lost_offset set."},
 		{TopicRecreated, "topic was deleted and created anew", "Take a new snapshot of the table, then restart with source.on_lost_offset set."},
 		{SourceDenied, "Kafka refused access", "Check the credentials, and the READ right on the topics and the group."},

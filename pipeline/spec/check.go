@@ -29,15 +29,11 @@ func (s Schema) Validate() error {
 	if s.Cassandra != nil {
 		c.that(len(s.Cassandra.Hosts) > 0 && !slices.Contains(s.Cassandra.Hosts, ""), "cassandra.hosts: is required")
 		c.that(s.Cassandra.Port > 0 && s.Cassandra.Port < 1<<16, "cassandra.port: expected 1 to 65535, found %d", s.Cassandra.Port)
-		s.Cassandra.TLS.check(&c, "cassandra.tls")
+		if err := s.Cassandra.TLS.Validate(); err != nil {
+			c = append(c, fmt.Errorf("cassandra.%w", err))
+		}
 	}
 	return c.err()
-}
-
-func (t *TLS) check(c *checker, path string) {
-	if t != nil {
-		c.that((t.Cert == "") == (t.Key == ""), "%s.cert: is of use only together with key", path)
-	}
 }
 
 // Validate reports what is wrong with l.
@@ -107,8 +103,7 @@ func (r Redis) Validate() error {
 		c.that(r.Address == "", "address: expected host:port without a scheme or password")
 	}
 	c.that(r.Database >= 0, "database: must not be negative, found %d", r.Database)
-	r.TLS.check(&c, "tls")
-	return c.err()
+	return errors.Join(c.err(), r.TLS.Validate())
 }
 
 // Validate reports what is wrong with l.

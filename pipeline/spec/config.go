@@ -57,17 +57,8 @@ type Cassandra struct {
 	Username  string        `yaml:"username" jsonschema:"description=Role to log in as"`
 	Password  plugin.Secret `yaml:"password" jsonschema:"description=Its password"`
 	LocalDC   string        `yaml:"local_dc" jsonschema:"description=Datacenter whose nodes are asked"`
-	TLS       *TLS          `yaml:"tls" jsonschema:"description=Encryption; none if not given"`
+	TLS       plugin.TLS    `yaml:"tls" jsonschema:"description=Encryption"`
 	Keyspaces []string      `yaml:"keyspaces" jsonschema:"description=Keyspaces to read at the start; others are read when an event names them"`
-}
-
-// TLS says how a connection is encrypted. Its files are relative to the pipeline's
-// file when given there, and absolute here.
-type TLS struct {
-	CA         string `yaml:"ca" jsonschema:"description=File with the certificates of the authorities trusted; those of the system if not given"`
-	Cert       string `yaml:"cert" jsonschema:"description=File with the client's certificate"`
-	Key        string `yaml:"key" jsonschema:"description=File with its key"`
-	SkipVerify bool   `yaml:"skip_verify" jsonschema:"description=Do not check the server's certificate"`
 }
 
 // Limits are those of [pipeline.Config].
@@ -111,7 +102,7 @@ type Redis struct {
 	Username string        `yaml:"username" jsonschema:"description=User to log in as"`
 	Password plugin.Secret `yaml:"password" jsonschema:"description=Its password"`
 	Database int           `yaml:"database" jsonschema:"minimum=0,description=Number of the database"`
-	TLS      *TLS          `yaml:"tls" jsonschema:"description=Encryption; none if not given"`
+	TLS      plugin.TLS    `yaml:"tls" jsonschema:"description=Encryption"`
 }
 
 // Log says what the log looks like.

@@ -75,7 +75,7 @@ func TestLoad(t *testing.T) {
 	if got := s.Config.Sink.With.(*tableConfig).DSN; got != "dsn" {
 		t.Errorf("got %q", got)
 	}
-	if got, want := *s.Config.Schema.Cassandra.TLS, (spec.TLS{CA: filepath.Join(dir, "ca.pem"), Cert: "/c", Key: filepath.Join(dir, "k")}); got != want {
+	if got, want := s.Config.Schema.Cassandra.TLS, (plugin.TLS{CA: filepath.Join(dir, "ca.pem"), Cert: "/c", Key: plugin.Secret(filepath.Join(dir, "k"))}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if got := s.Config.Schema.Cassandra.Port; got != 9042 {

@@ -184,25 +184,12 @@ func (l *loader) sections(root *node, cfg *Config) {
 	for i := range cfg.Schema.CQL {
 		cfg.Schema.CQL[i] = env.Path(cfg.Schema.CQL[i])
 	}
-	for _, t := range []*TLS{cfg.tls(), cfg.redisTLS()} {
-		if t != nil {
-			t.CA, t.Cert, t.Key = env.Path(t.CA), env.Path(t.Cert), env.Path(t.Key)
-		}
+	if c := cfg.Schema.Cassandra; c != nil {
+		c.TLS = c.TLS.Under(env.Path)
 	}
-}
-
-func (c *Config) tls() *TLS {
-	if c.Schema.Cassandra == nil {
-		return nil
+	if r := cfg.Redis; r != nil {
+		r.TLS = r.TLS.Under(env.Path)
 	}
-	return c.Schema.Cassandra.TLS
-}
-
-func (c *Config) redisTLS() *TLS {
-	if c.Redis == nil {
-		return nil
-	}
-	return c.Redis.TLS
 }
 
 // order puts steps into the order of the flow, and says of what kind they are.

@@ -13,7 +13,7 @@ type Config struct {
 	Brokers        []string       `yaml:"brokers" json:"brokers" jsonschema:"required,description=Addresses to begin with: host:port"`
 	ClientID       string         `yaml:"client_id" json:"client_id,omitempty" jsonschema:"default=cdcpipe,description=Name in the brokers' logs and quotas"`
 	ConnectTimeout time.Duration  `yaml:"connect_timeout" json:"connect_timeout,omitempty" jsonschema:"default=30s,description=How long to wait for a broker at the start"`
-	TLS            kafkaconn.TLS  `yaml:"tls" json:"tls,omitzero" jsonschema:"description=Encryption"`
+	TLS            plugin.TLS     `yaml:"tls" json:"tls,omitzero" jsonschema:"description=Encryption"`
 	SASL           kafkaconn.SASL `yaml:"sasl" json:"sasl,omitzero" jsonschema:"description=Authentication"`
 
 	// Topic takes everything. If it is empty letters go to the topic of their outlet

@@ -144,14 +144,28 @@ func TestLettersWithoutTopic(t *testing.T) {
 	no := false
 	l := letters(t, c, kafka.Config{Create: &no})
 	recs := []pipeline.Record[pipeline.Reject]{reject(pipeline.DeadLetter, &cdc.Event{Topic: "t"})}
-	if err := l.Write(t.Context(), recs); !fault.Is(err, fault.OutletDown) || pipeline.IsFatal(err) {
-		t.Errorf("got %v, want %s, to be tried again", err, fault.OutletDown)
+	if err := l.Write(t.Context(), recs); !fault.Is(err, fault.TopicMissing) || pipeline.IsFatal(err) {
+		t.Errorf("got %v, want %s, to be tried again", err, fault.TopicMissing)
+	}
+	named, err := kafka.NewLetters(kafka.Config{Brokers: c.ListenAddrs(), Topic: "cassandra.cdc.dlq", Create: &no}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer named.Close(t.Context())
+	if err := named.Open(t.Context()); !fault.Is(err, fault.TopicMissing) {
+		t.Errorf("got %v, want %s at the start", err, fault.TopicMissing)
+	}
+	if found, err := named.Check(t.Context()); !fault.Is(err, fault.TopicMissing) {
+		t.Errorf("doctor: %s, %v, want %s", found, err, fault.TopicMissing)
 	}
 	if err := c.CreateTopic("cassandra.cdc.dlq", 1, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Write(t.Context(), recs); err != nil {
 		t.Errorf("once there is a topic: %v", err)
+	}
+	if found, err := named.Check(t.Context()); err != nil || found != "topic cassandra.cdc.dlq" {
+		t.Errorf("doctor: %s, %v", found, err)
 	}
 }
 

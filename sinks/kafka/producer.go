@@ -85,7 +85,9 @@ func (p *producer) ensure(ctx context.Context, topics ...string) error {
 		if known {
 			continue
 		}
-		if err := p.create(ctx, t); err != nil {
+		if err := p.create(ctx, t); fault.CodeOf(err) != fault.Unknown {
+			return err
+		} else if err != nil {
 			return fault.Wrap(fault.OutletDown, fmt.Errorf("create topic %s: %w", t, err))
 		}
 		n := p.ask(ctx, t)
@@ -98,7 +100,11 @@ func (p *producer) ensure(ctx context.Context, topics ...string) error {
 
 func (p *producer) create(ctx context.Context, topic string) error {
 	if !*p.cfg.Create {
-		return nil
+		there, err := exists(ctx, p.cl, topic)
+		if err == nil && !there {
+			err = fault.New(fault.TopicMissing, "%s does not exist, and create is false", topic)
+		}
+		return err
 	}
 	replication := int16(p.cfg.Replication)
 	if replication == 0 {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -18,7 +19,13 @@ func (s *Sink) Check(ctx context.Context) (found string, err error) {
 		return "", err
 	}
 	defer pool.Close()
-	return check(ctx, pool, s.cfg.Schema)
+	schemas := []string{s.cfg.Schema}
+	for _, t := range s.tables {
+		if l, err := newLayout(t, s.types, !s.cfg.NoAudit); err == nil { // else its changes leave by an outlet
+			schemas = append(schemas, l.view.schema, l.base.schema)
+		}
+	}
+	return check(ctx, pool, schemas)
 }
 
 // Check is [Sink.Check] for letters.
@@ -28,29 +35,39 @@ func (l *Letters) Check(ctx context.Context) (found string, err error) {
 		return "", err
 	}
 	defer pool.Close()
-	return check(ctx, pool, l.cfg.Schema)
+	return check(ctx, pool, []string{l.cfg.Schema})
 }
 
-// check asks for the rights that the sink needs: to make schemas, or to make
-// tables in its own where that is there already.
-func check(ctx context.Context, pool *pgxpool.Pool, schema string) (string, error) {
+// check asks for the rights to make tables in schemas that are there, and to make
+// those that are not.
+func check(ctx context.Context, pool *pgxpool.Pool, schemas []string) (string, error) {
 	var version, user, database string
-	var mayMake, mayUse *bool
-	err := pool.QueryRow(ctx, `SELECT current_setting('server_version'), current_user, current_database(),
-		has_database_privilege(current_database(), 'CREATE'),
-		(SELECT has_schema_privilege(oid, 'CREATE, USAGE') FROM pg_namespace WHERE nspname = $1)`, schema).
-		Scan(&version, &user, &database, &mayMake, &mayUse)
+	var mayMake bool
+	var missing, closed []string
+	err := pool.QueryRow(ctx, `SELECT current_setting('server_version'), current_user, current_database(), has_database_privilege(current_database(), 'CREATE'),
+		(SELECT coalesce(array_agg(DISTINCT s), '{}') FROM unnest($1::text[]) AS s WHERE NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = s)),
+		(SELECT coalesce(array_agg(nspname::text), '{}') FROM pg_namespace WHERE nspname = ANY ($1) AND NOT (has_schema_privilege(oid, 'CREATE') AND has_schema_privilege(oid, 'USAGE')))`,
+		schemas).Scan(&version, &user, &database, &mayMake, &missing, &closed)
 	if err != nil {
 		return "", judge(fmt.Errorf("ask for rights: %w", err))
 	}
 	found := fmt.Sprintf("PostgreSQL %s, database %s, role %s", version, database, user)
-	may := func(b *bool) bool { return b != nil && *b }
 	switch {
-	case mayUse != nil && !may(mayUse):
-		return found, fault.New(fault.NoPermission, "role %s may not make tables in schema %s: GRANT CREATE, USAGE ON SCHEMA %[2]s TO %[1]s", quote(user), quote(schema))
-	case !may(mayMake):
-		return found, fault.New(fault.NoPermission, "role %s may not make schemas in database %s, which every new keyspace needs: GRANT CREATE ON DATABASE %[2]s TO %[1]s",
-			quote(user), quote(database))
+	case len(closed) > 0:
+		return found, fault.New(fault.NoPermission, "role %s may not make tables in schema %s: GRANT CREATE, USAGE ON SCHEMA %[2]s TO %[1]s", quote(user), quoted(closed))
+	case len(missing) > 0 && !mayMake:
+		return found, fault.New(fault.NoPermission, "role %s may not make schemas in database %s, and these are not there: %s; make them for it, or GRANT CREATE ON DATABASE %[2]s TO %[1]s",
+			quote(user), quote(database), quoted(missing))
+	case !mayMake:
+		found += ", which may not make schemas for other keyspaces"
 	}
 	return found, nil
+}
+
+func quoted(names []string) string {
+	var qs []string
+	for _, n := range names {
+		qs = append(qs, quote(n))
+	}
+	return strings.Join(qs, ", ")
 }

@@ -66,7 +66,24 @@ func TestRightsDoc(t *testing.T) {
 				exec(t, admin, schemas...)
 			}
 			first := table(t, `CREATE TABLE shop.orders (id int PRIMARY KEY, b text)`)
-			s := open(t, postgres.Config{DSN: sink}, first)
+			s, err := postgres.New(postgres.Config{DSN: sink}, "test", []*cdc.Table{first}, quiet)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found, err := s.Check(t.Context()); err != nil {
+				t.Errorf("doctor misses a right: %s, %v", found, err)
+			}
+			other, err := postgres.New(postgres.Config{DSN: sink}, "test", []*cdc.Table{first, table(t, `CREATE TABLE other.t (id int PRIMARY KEY)`)}, quiet)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found, err := other.Check(t.Context()); (err == nil) != (way == "database") {
+				t.Errorf("of another keyspace doctor says %s, %v", found, err)
+			}
+			if found, err := other.Check(t.Context()); err != nil && !strings.Contains(err.Error(), `"other", "other__cdc"`) {
+				t.Errorf("of another keyspace doctor says %s, %v", found, err)
+			}
+			s = open(t, postgres.Config{DSN: sink}, first)
 			if err := write(s, first, 1, "b", cdc.Value("one")); err != nil {
 				t.Fatal(err)
 			}

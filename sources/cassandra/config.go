@@ -2,6 +2,7 @@
 package cassandra
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"time"
@@ -13,27 +14,12 @@ import (
 
 // Config says where the cluster is and how to sign in.
 type Config struct {
-	Hosts    []string `yaml:"hosts" json:"hosts" jsonschema:"required,description=Addresses of some nodes"`
-	Port     int      `yaml:"port" json:"port,omitempty" jsonschema:"default=9042,minimum=1,maximum=65535,description=Port of the native protocol"`
-	Username string   `yaml:"username" json:"username,omitempty" jsonschema:"description=User name"`
-	Password string   `yaml:"password" json:"password,omitempty" jsonschema:"format=password,description=Password"`
-
-	// LocalDC names the data centre to talk to; empty means that of whatever node
-	// answers.
-	LocalDC string `yaml:"local_dc" json:"local_dc,omitempty" jsonschema:"description=Data centre to talk to"`
-
-	// Timeout bounds connecting and each query.
-	Timeout time.Duration `yaml:"timeout" json:"timeout,omitempty" jsonschema:"default=10s,description=Bounds connecting and each query"`
-
-	TLS *TLSConfig `yaml:"tls" json:"tls,omitempty" jsonschema:"description=Encrypt the connection"`
-}
-
-// TLSConfig says how connections are encrypted.
-type TLSConfig struct {
-	CA         string `yaml:"ca" json:"ca,omitempty" jsonschema:"description=File with the certificates to trust; the system's if empty"`
-	Cert       string `yaml:"cert" json:"cert,omitempty" jsonschema:"description=File with the client's certificate"`
-	Key        string `yaml:"key" json:"key,omitempty" jsonschema:"description=File with the client's key"`
-	SkipVerify bool   `yaml:"skip_verify" json:"skip_verify,omitempty" jsonschema:"default=false,description=Do not check the server's certificate"`
+	Hosts              []string // addresses of some nodes
+	Port               int      // of the native protocol; defaults to 9042
+	Username, Password string
+	LocalDC            string        // data centre to talk to; empty means that of whatever node answers
+	Timeout            time.Duration // bounds connecting and each query; defaults to 10s
+	TLS                *tls.Config   // nil for none
 }
 
 // Validate reports everything that is wrong with c.
@@ -70,8 +56,8 @@ func (c Config) connect() (*gocql.Session, error) {
 	if c.Username != "" {
 		cluster.Authenticator = gocql.PasswordAuthenticator{Username: c.Username, Password: c.Password}
 	}
-	if t := c.TLS; t != nil {
-		cluster.SslOpts = &gocql.SslOptions{CaPath: t.CA, CertPath: t.Cert, KeyPath: t.Key, EnableHostVerification: !t.SkipVerify}
+	if c.TLS != nil {
+		cluster.SslOpts = &gocql.SslOptions{Config: c.TLS, EnableHostVerification: !c.TLS.InsecureSkipVerify}
 	}
 	s, err := cluster.CreateSession()
 	if err != nil {

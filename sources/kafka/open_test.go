@@ -146,3 +146,25 @@ func TestCloseWhileRevoking(t *testing.T) {
 	close(still) // as the engine does once nothing moves any more
 	r.close(t)
 }
+
+// Check finds what Open would, and leaves the group alone.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 1, kfake.SeedTopics(3, "cdc.shop.orders", "cdc.shop.users", "cdc.shop.hidden", "other"))
+	cfg := c.config()
+	cfg.Topics, cfg.TopicPatterns, cfg.ExcludePatterns = []string{"other"}, []string{`cdc\.shop\..*`}, []string{".*hidden"}
+	src, _ := c.source(t, cfg)
+	if found, err := src.Check(t.Context()); err != nil || found != "1 brokers, 3 topics to read with 9 partitions" {
+		t.Errorf("got %s, %v", found, err)
+	}
+	cfg.Topics = []string{"other", "missing"}
+	src, _ = c.source(t, cfg)
+	if found, err := src.Check(t.Context()); !fault.Is(err, fault.TopicMissing) || !strings.Contains(err.Error(), "missing") {
+		t.Errorf("got %s, %v", found, err)
+	}
+	cfg.Brokers, cfg.ConnectTimeout = []string{"127.0.0.1:1"}, 50*time.Millisecond
+	src, _ = c.source(t, cfg)
+	if found, err := src.Check(t.Context()); !fault.Is(err, fault.BrokerDown) {
+		t.Errorf("got %s, %v", found, err)
+	}
+}

@@ -71,6 +71,28 @@ func Lock(dir string) (*os.File, error) {
 	return f, nil
 }
 
+// Probe reports why Lock would fail, and leaves nothing behind.
+func Probe(dir string) error {
+	if f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR, 0); err == nil {
+		defer f.Close()
+		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+			return fault.New(fault.DirectoryInUse, "%s is locked by another process", dir)
+		}
+	}
+	at := dir
+	for at != filepath.Dir(at) { // where Lock would begin to make directories
+		if _, err := os.Stat(at); !errors.Is(err, os.ErrNotExist) {
+			break
+		}
+		at = filepath.Dir(at)
+	}
+	f, err := os.CreateTemp(at, ".cdcpipe-*")
+	if err != nil {
+		return fault.New(fault.DataDirectory, "%s: %w", dir, err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
 // Reset makes the servers begin anew in dir, which this process has locked. A
 // process that a crash left behind may still be at work there on its way out: what
 // it has is moved aside first, and removed as far as it lets itself be.
