@@ -30,7 +30,6 @@ var layers = []string{
 var engineDeps = []string{
 	"github.com/bits-and-blooms/bitset", // of failsafe-go's circuit breaker
 	"github.com/failsafe-go/failsafe-go",
-	"golang.org/x/sync",
 }
 
 const module = "cdcpipe"

@@ -24,6 +24,17 @@ const (
 	exitInterrupted = 130
 )
 
+// ended gives the ends of a run that are the operator's doing their codes.
+func ended(err error) error {
+	switch {
+	case errors.Is(err, pipeline.ErrAbandoned):
+		return fault.Wrap(fault.Abandoned, err)
+	case errors.Is(err, pipeline.ErrDrainTimeout):
+		return fault.Wrap(fault.DrainTimeout, err)
+	}
+	return err
+}
+
 // exitCode returns the code of the process for err.
 func exitCode(err error) int {
 	if err == nil {
@@ -34,10 +45,8 @@ func exitCode(err error) int {
 	}
 	_, problem := errors.AsType[*spec.Problem](err)
 	switch {
-	case errors.Is(err, pipeline.ErrAbandoned), errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled):
 		return exitInterrupted
-	case errors.Is(err, pipeline.ErrDrainTimeout):
-		return exitTemporary
 	case problem:
 		return exitConfig
 	}
@@ -53,6 +62,8 @@ func exitCode(err error) int {
 		return exitData
 	case fault.BrokenInvariant:
 		return exitBug
+	case fault.Abandoned:
+		return exitInterrupted
 	case fault.DrainTimeout:
 		return exitTemporary
 	default:

@@ -16,7 +16,7 @@ func main() {
 // to stderr.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := console{stdout, stderr}
-	err := newApp(c).RunContext(ctx, args)
+	err := ended(newApp(c).RunContext(ctx, args))
 	if _, done := errors.AsType[printed](err); err != nil && !done {
 		c.explain(err)
 	}

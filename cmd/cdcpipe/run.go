@@ -38,7 +38,7 @@ func runCommand(c console) *cli.Command {
 		},
 		Action: func(ctx *cli.Context) error {
 			if ctx.IsSet("file") {
-				for _, name := range []string{"events", "seed", "rate", "data", "reset"} {
+				for _, name := range []string{"events", "seed", "rate", "data", "reset", "output"} {
 					if ctx.IsSet(name) {
 						return usage("run: --%s is for the embedded default, and goes without -f", name)
 					}

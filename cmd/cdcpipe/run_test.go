@@ -177,7 +177,7 @@ func TestAbandoned(t *testing.T) {
 		until(t, stderr.String, func() bool { return strings.Contains(stderr.String(), said) })
 	}
 	err = cmd.Wait()
-	if cmd.ProcessState.ExitCode() != 130 {
+	if cmd.ProcessState.ExitCode() != exitInterrupted || !strings.Contains(stderr.String(), "CDC-8011") {
 		t.Errorf("%v\n%s", err, stderr.String())
 	}
 }

@@ -24,7 +24,7 @@ func (t *Type) AppendJSON(b []byte, v Value) []byte {
 	case UDT:
 		return t.appendObject(b, v)
 	}
-	if len(v) == 0 {
+	if len(v) == 0 && t.Kind != Blob {
 		return append(b, `""`...) // the empty value, which is not null
 	}
 	switch t.Kind {

@@ -12,6 +12,7 @@ const (
 	RedisDown       Code = "CDC-8008"
 	DifferentRun    Code = "CDC-8009"
 	CassandraDown   Code = "CDC-8010"
+	Abandoned       Code = "CDC-8011"
 	BrokenInvariant Code = "CDC-9001"
 )
 
@@ -27,6 +28,7 @@ func runEntries() []Entry {
 		{RedisDown, "Redis unreachable", "cdcpipe goes on without it; check the address and the server."},
 		{DifferentRun, "data directory belongs to another run", "The directory holds a run with another seed or number of events: use the same flags, another directory, or --reset."},
 		{CassandraDown, "Cassandra unreachable", "Check schema.cassandra.hosts, the credentials and the network."},
+		{Abandoned, "stopped at once", "What was in flight was not committed and will be read again; one signal alone lets it finish."},
 		{BrokenInvariant, "broken invariant", "This is a bug in cdcpipe: nothing unsettled was committed; report the message."},
 	}
 }

@@ -10,7 +10,7 @@
 //
 //	func TestConformance(t *testing.T) {
 //		pipelinetest.StageSuite[[]byte, Row]{
-//			New:    func(t *testing.T) pipeline.Stage[[]byte, Row] { return NewDecoder() },
+//			New:    func(t testing.TB) pipeline.Stage[[]byte, Row] { return NewDecoder() },
 //			Inputs: func() [][]byte { return [][]byte{[]byte(`{"id": 1}`), []byte(`{`)} },
 //		}.Run(t)
 //	}

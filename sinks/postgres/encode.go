@@ -51,7 +51,7 @@ func encodeInt2(b []byte, t *cdc.Type, v cdc.Value) ([]byte, error) {
 
 func encodeDate(b []byte, _ *cdc.Type, v cdc.Value) ([]byte, error) {
 	days, _ := v.Int(cdc.Date)
-	// date holds 4713-11-24 BC to 5874897-12-31 (utils/date.h, IS_VALID_DATE).
+	// date holds 4714-11-24 BC to 5874897-12-31 (utils/date.h, IS_VALID_DATE).
 	if days < -2_440_588 || days >= 2_145_042_906 {
 		return b, fault.New(fault.NoTargetValue, "date %s is outside that of PostgreSQL", cdc.ScalarType(cdc.Date).AppendText(nil, v))
 	}
@@ -68,7 +68,7 @@ func encodeTime(b []byte, _ *cdc.Type, v cdc.Value) ([]byte, error) {
 
 func encodeTimestamp(b []byte, _ *cdc.Type, v cdc.Value) ([]byte, error) {
 	ms, _ := v.Int(cdc.Timestamp)
-	// timestamptz holds 4713-11-24 BC to 294276-12-31 (datatype/timestamp.h,
+	// timestamptz holds 4714-11-24 BC to 294276-12-31 (datatype/timestamp.h,
 	// MIN_TIMESTAMP and END_TIMESTAMP).
 	if ms < -210_866_803_200_000 || ms >= 9_224_318_016_000_000 {
 		return b, fault.New(fault.NoTargetValue, "timestamp %d ms is outside that of PostgreSQL (map timestamp to bigint)", ms)
