@@ -40,8 +40,7 @@ for editors.
 - Paths are relative to the pipeline's file.
 
 Below, a duration is a number with a unit, 200ms, 10s or 1h30m; a size a number of bytes, or with a unit, 64MiB or
-1.5GB; a secret is text that is never printed. A key without a default is empty, zero or off, but schema.cassandra.port
-is 9042.
+1.5GB; a secret is text that is never printed. A key without a default is empty, zero or off.
 `
 
 const stepsIntro = `

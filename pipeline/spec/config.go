@@ -53,7 +53,7 @@ type Schema struct {
 // Cassandra says how a cluster is reached.
 type Cassandra struct {
 	Hosts     []string      `yaml:"hosts" jsonschema:"required,description=Addresses to begin with"`
-	Port      int           `yaml:"port" jsonschema:"minimum=1,maximum=65535,description=Native protocol port"`
+	Port      int           `yaml:"port" jsonschema:"default=9042,minimum=1,maximum=65535,description=Native protocol port"`
 	Username  string        `yaml:"username" jsonschema:"description=Role to log in as"`
 	Password  plugin.Secret `yaml:"password" jsonschema:"description=Its password"`
 	LocalDC   string        `yaml:"local_dc" jsonschema:"description=Datacenter whose nodes are asked"`

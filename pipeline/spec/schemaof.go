@@ -143,7 +143,13 @@ func loose(s *jsonschema.Schema) *jsonschema.Schema {
 
 // defaultOf returns the default of an option as a file would give it, or nil.
 func defaultOf(f field) any {
-	switch v := f.value; v.Kind() {
+	v := f.value
+	if v.Kind() == reflect.Pointer { // a scalar whose zero is not its default
+		if v = v.Elem(); !v.IsValid() {
+			return nil
+		}
+	}
+	switch v.Kind() {
 	case reflect.Struct, reflect.Map, reflect.Pointer, reflect.Interface:
 		return nil
 	case reflect.Slice:
@@ -156,5 +162,5 @@ func defaultOf(f field) any {
 			return nil
 		}
 	}
-	return shower{defaults: true}.value(f.value, nil, f.secret)
+	return shower{defaults: true}.value(v, nil, f.secret)
 }

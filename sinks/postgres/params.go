@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"cdcpipe/pipeline/cdc"
+	"cdcpipe/pipeline/fault"
 )
 
 // params are the array parameters of one statement, filled row by row and used
@@ -57,6 +58,9 @@ func (p *params) time(n int64) {
 func (p *params) key(cols []column, values []cdc.Value) error {
 	for i := range cols {
 		c := &cols[i]
+		if len(values[i]) == 0 && !holdsEmpty(c.to, c.Type) {
+			return fault.New(fault.NoTargetValue, "key column %q: the empty value of %s, for which PostgreSQL has none", c.Name, c.Type)
+		}
 		if err := p.skip().setValue(p.rows, c.to, c.Type, values[i]); err != nil {
 			return fmt.Errorf("key column %q: %w", c.Name, err)
 		}
