@@ -27,7 +27,7 @@ type descriptions struct {
 	in, out, bytes, dropped, diverted, attempts, retries, duration, batch,
 	queueRecords, queueBatches, queueCapacity, breaker,
 	inFlight, inFlightMax, inFlightBytes, inFlightBytesMax, held, paused,
-	commits, commitsFailed, position, progress, lag *prometheus.Desc
+	commits, commitsFailed, position, progress, lag, lagRecords *prometheus.Desc
 }
 
 func describe() descriptions {
@@ -58,7 +58,8 @@ func describe() descriptions {
 		commitsFailed:    d("commits_failed_total", "Commits of offsets that failed and were repeated."),
 		position:         d("partition_offset", "Offset of a partition that is read, settled or committed.", "partition", "mark"),
 		progress:         d("partition_last_progress_timestamp_seconds", "When a record of a partition last settled.", "partition"),
-		lag:              d("replication_lag_seconds", "Age of the last record of a partition that settled.", "partition"),
+		lag:              d("replication_lag_seconds", "Age of the first record of a partition that has not settled.", "partition"),
+		lagRecords:       d("replication_lag_records", "Records of a partition that have not settled, if the source knows where it ends.", "partition"),
 	}
 }
 
@@ -67,7 +68,7 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	d := &c.d
 	for _, x := range []*prometheus.Desc{d.in, d.out, d.bytes, d.dropped, d.diverted, d.attempts, d.retries, d.duration, d.batch,
 		d.queueRecords, d.queueBatches, d.queueCapacity, d.breaker, d.inFlight, d.inFlightMax, d.inFlightBytes, d.inFlightBytesMax,
-		d.held, d.paused, d.commits, d.commitsFailed, d.position, d.progress, d.lag} {
+		d.held, d.paused, d.commits, d.commitsFailed, d.position, d.progress, d.lag, d.lagRecords} {
 		ch <- x
 	}
 }
@@ -137,9 +138,11 @@ func (c *Collector) partition(m metrics, s *pipeline.PartitionStats) {
 	if !s.Progress.IsZero() {
 		m.gauge(c.d.progress, float64(s.Progress.UnixMilli())/1000, p)
 	}
-	if !s.Latest.IsZero() {
-		m.gauge(c.d.lag, max(0, c.now().Sub(s.Latest).Seconds()), p)
+	records, age, known := s.Lag(c.now())
+	if known {
+		m.gauge(c.d.lagRecords, float64(records), p)
 	}
+	m.gauge(c.d.lag, age.Seconds(), p)
 }
 
 // metrics sends metrics of one pipeline.

@@ -80,6 +80,7 @@ func From[T any](p *Pipeline, name string, src Source[T], opts ...Option) *Flow[
 	p.addPart(s, src, func(ctx context.Context) error { return src.Open(ctx, p.claims) })
 	p.marks.source = src.Commit
 	p.pauser, _ = src.(Pauser)
+	p.ender, _ = src.(Ender)
 	p.addFlow(s, func() int { return len(f.taps) })
 	r := &reader[T]{s: s, src: src, out: f, held: backlog[T]{
 		max:     cost{max(1, int64(p.cfg.InFlight)/4), max(1, int64(p.cfg.InFlightBytes)/4)},

@@ -188,10 +188,14 @@ func (l *ledger) onRecord() Mark {
 func (l *ledger) stats() PartitionStats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return PartitionStats{
-		Partition: l.partition,
-		Read:      l.read, Settled: l.settled, Committed: l.committed,
+	st := PartitionStats{
+		Partition: l.partition, End: -1,
+		Read: l.read, Settled: l.settled, Committed: l.committed,
 		Batches: len(l.open) - l.head, Records: l.records,
 		Progress: l.progress, Latest: l.latest,
 	}
+	if l.head < len(l.open) {
+		st.Oldest = l.open[l.head].latest
+	}
+	return st
 }

@@ -129,6 +129,30 @@ type PartitionStats struct {
 	Committed Mark // the last that is on record
 	Batches   int  // in flight
 	Records   int64
+	End       int64     // offset behind the last record of the source, by [Ender]; -1 if unknown
 	Progress  time.Time // when Settled last moved
-	Latest    time.Time // [Header.Time] of the last record settled: now minus this is the lag
+	Latest    time.Time // [Header.Time] of the last record settled
+	Oldest    time.Time // that of the first batch in flight; zero if there is none
+}
+
+// Lag returns how many records of the source have not settled, and how old, as of
+// now, the first of them is, as far as that is known. It reports false if the source
+// has not said where it ends, or nothing was read yet.
+func (s *PartitionStats) Lag(now time.Time) (records int64, age time.Duration, known bool) {
+	switch {
+	case s.End < 0:
+		records = s.Records
+	case s.Settled != Mark{}:
+		records = s.End - 1 - s.Settled.Offset
+	case s.Read != Mark{}:
+		records = s.End - 1 - s.Read.Offset + s.Records
+	}
+	since := s.Oldest
+	if since.IsZero() && records > 0 {
+		since = s.Latest // nothing is known of what was not read
+	}
+	if !since.IsZero() {
+		age = max(0, now.Sub(since))
+	}
+	return max(0, records), age, s.End >= 0 && (s.Settled != Mark{} || s.Read != Mark{})
 }

@@ -25,6 +25,7 @@ type Pipeline struct {
 	run        []func(*life) error
 	runOutlets []func(*life) error
 	pauser     Pauser // the source, if it is one
+	ender      Ender  // the source, if it is one
 
 	claims *claims
 	marks  *committer

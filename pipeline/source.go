@@ -65,6 +65,13 @@ type Pauser interface {
 	ResumePartitions(ps ...Partition)
 }
 
+// An Ender is a source that knows where its partitions end at present: Ends returns,
+// for those that it owns and has heard of, the offset that the next record to be
+// appended will have. It must not block, and may be called at any time after Open.
+type Ender interface {
+	Ends() map[Partition]int64
+}
+
 // An Opener is a stage or sink that acquires resources before use. Sinks are
 // opened before stages and the source last. An error ends Run.
 type Opener interface {

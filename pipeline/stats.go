@@ -61,8 +61,16 @@ func (p *Pipeline) Stats() Stats {
 	for _, s := range p.steps {
 		st.Steps = append(st.Steps, s.stats())
 	}
+	var ends map[Partition]int64
+	if p.ender != nil && st.Open {
+		ends = p.ender.Ends()
+	}
 	for _, l := range p.claims.all() {
-		st.Partitions = append(st.Partitions, l.stats())
+		s := l.stats()
+		if end, ok := ends[s.Partition]; ok {
+			s.End = end
+		}
+		st.Partitions = append(st.Partitions, s)
 	}
 	return st
 }

@@ -58,7 +58,7 @@ func TestStats(t *testing.T) {
 		}
 		q := st.Partitions[0]
 		if q.Read.Offset != 100 || q.Settled.Offset != 30 || q.Committed.Offset != 30 || q.Batches != 7 || q.Records != 70 ||
-			!q.Latest.Equal(time.Unix(29, 0)) || time.Since(q.Progress) != 500*time.Millisecond {
+			!q.Latest.Equal(time.Unix(29, 0)) || !q.Oldest.Equal(time.Unix(39, 0)) || q.End != -1 || time.Since(q.Progress) != 500*time.Millisecond {
 			t.Errorf("got %+v", q)
 		}
 		p.Drain()
@@ -185,5 +185,32 @@ func TestBounds(t *testing.T) {
 	d[0], s[0] = 0, 0
 	if pipeline.DurationBounds()[0] == 0 || pipeline.SizeBounds()[0] == 0 {
 		t.Error("bounds can be modified")
+	}
+}
+
+func TestLag(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1000, 0)
+	at := func(n int64) pipeline.Mark { return pipeline.Mark{Partition: "p", Offset: n} }
+	for name, tc := range map[string]struct {
+		s       pipeline.PartitionStats
+		records int64
+		age     time.Duration
+		known   bool
+	}{
+		"nothing read":          {pipeline.PartitionStats{End: 50}, 0, 0, false},
+		"end unknown":           {pipeline.PartitionStats{End: -1, Read: at(9), Records: 3, Oldest: now.Add(-time.Minute)}, 3, time.Minute, false},
+		"end unknown, idle":     {pipeline.PartitionStats{End: -1, Read: at(9), Settled: at(9), Latest: now.Add(-time.Hour)}, 0, 0, false},
+		"nothing settled":       {pipeline.PartitionStats{End: 50, Read: at(9), Records: 10, Oldest: now.Add(-time.Second)}, 50, time.Second, true},
+		"in flight":             {pipeline.PartitionStats{End: 50, Read: at(49), Settled: at(39), Records: 10, Oldest: now.Add(-time.Second), Latest: now.Add(-time.Hour)}, 10, time.Second, true},
+		"not read yet":          {pipeline.PartitionStats{End: 50, Read: at(39), Settled: at(39), Latest: now.Add(-time.Hour)}, 10, time.Hour, true},
+		"all settled, idle":     {pipeline.PartitionStats{End: 50, Read: at(49), Settled: at(49), Latest: now.Add(-time.Hour)}, 0, 0, true},
+		"end heard of too late": {pipeline.PartitionStats{End: 40, Read: at(49), Settled: at(49), Latest: now.Add(-time.Hour)}, 0, 0, true},
+		"clock ahead":           {pipeline.PartitionStats{End: 50, Read: at(49), Settled: at(39), Records: 10, Oldest: now.Add(time.Second)}, 10, 0, true},
+	} {
+		records, age, known := tc.s.Lag(now)
+		if records != tc.records || age != tc.age || known != tc.known {
+			t.Errorf("%s: got %d, %v, %v", name, records, age, known)
+		}
 	}
 }

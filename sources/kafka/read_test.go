@@ -123,6 +123,9 @@ func TestTransactions(t *testing.T) {
 				t.Fatalf("got %d records through %v (%v), want batches without records up to 7", len(b.Records), b.Through, err)
 			}
 		}
+		if got := src.Ends(); got["t/0"] != 8 {
+			t.Errorf("ends are %v", got)
+		}
 		if got := src.Stats().Partitions; len(got) != 1 || got[0].Lag != 0 || got[0].Position != 8 || got[0].HighWatermark != 8 {
 			t.Errorf("got %+v, want no lag at 8", got)
 		}

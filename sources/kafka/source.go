@@ -60,6 +60,7 @@ type Source struct {
 var (
 	_ pipeline.Source[*cdc.Event] = (*Source)(nil)
 	_ pipeline.Pauser             = (*Source)(nil)
+	_ pipeline.Ender              = (*Source)(nil)
 	_ pipeline.Closer             = (*Source)(nil)
 )
 

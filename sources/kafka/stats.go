@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"cdcpipe/pipeline"
 )
 
 // Stats is a snapshot of a source. Counts are since New.
@@ -28,6 +30,19 @@ type PartitionStats struct {
 }
 
 type counts struct{ records, bytes, batches, assigned, revoked, lost int64 }
+
+// Ends returns the high watermarks of owned partitions, as of the last fetch.
+func (s *Source) Ends() map[pipeline.Partition]int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ends := make(map[pipeline.Partition]int64, len(s.owned))
+	for p, o := range s.owned {
+		if o.position >= 0 {
+			ends[p] = max(o.high, o.position)
+		}
+	}
+	return ends
+}
 
 // Stats returns a snapshot. It may be called from any goroutine once the source is
 // open.

@@ -46,7 +46,7 @@ type Progress struct {
 	Generated uint64 // events
 	Settled   uint64 // of them: merged, or on an outlet
 	Elapsed   time.Duration
-	Lag       time.Duration // age of the last settled event
+	Lag       time.Duration // age of the oldest event that has not settled
 	Letters   map[pipeline.Outlet]int64
 	Comparing bool // all is merged, and is held against the oracle
 }

@@ -199,20 +199,15 @@ func (r *running) show(p Progress) {
 
 func (r *running) progress(s pipeline.Stats) Progress {
 	p := Progress{Elapsed: r.before + time.Since(r.began), Letters: map[pipeline.Outlet]int64{}, Generated: r.feeder.generated()}
-	var latest time.Time
 	for _, q := range s.Partitions {
 		if q.Settled != (pipeline.Mark{}) {
 			p.Settled += uint64(q.Settled.Offset + 1)
 		}
-		if q.Latest.After(latest) {
-			latest = q.Latest
-		}
+		_, age, _ := q.Lag(time.Now())
+		p.Lag = max(p.Lag, age)
 	}
 	if r.o.Events > 0 {
 		p.Settled = min(p.Settled, r.o.Events) // after a crash some are fed twice
-	}
-	if !latest.IsZero() {
-		p.Lag = max(0, time.Since(latest))
 	}
 	for _, step := range s.Steps {
 		if step.Kind == pipeline.OutletKind {
