@@ -177,7 +177,7 @@ func TestValidate(t *testing.T) {
 		"brokers: at least":    func(c *kafkaconn.Config) { c.Brokers = nil },
 		`brokers: ":9092"`:     func(c *kafkaconn.Config) { c.Brokers = []string{":9092"} },
 		"connect_timeout":      func(c *kafkaconn.Config) { c.ConnectTimeout = -1 },
-		"tls: cert and key":    func(c *kafkaconn.Config) { c.TLS.Key = "k" },
+		"tls.cert: is of use only together with key":    func(c *kafkaconn.Config) { c.TLS.Key = "k" },
 		"sasl.mechanism: is":   func(c *kafkaconn.Config) { c.SASL.Password = "secret" },
 		`sasl.mechanism: "no"`: func(c *kafkaconn.Config) { c.SASL.Mechanism = "no" },
 		"sasl: username":       func(c *kafkaconn.Config) { c.SASL.Mechanism, c.SASL.Password = "plain", "secret" },
@@ -198,5 +198,18 @@ func TestUnder(t *testing.T) {
 	got := plugin.TLS{CA: "ca.pem", Cert: "-----BEGIN CERTIFICATE-----"}.Under(func(v string) string { return "dir/" + v })
 	if want := (plugin.TLS{CA: "dir/ca.pem", Cert: "-----BEGIN CERTIFICATE-----"}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// An outage is told once, not with every attempt to connect.
+func TestLogIsQuiet(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	c := kafkaconn.Config{Brokers: []string{"127.0.0.1:1"}, ConnectTimeout: time.Second}
+	if _, err := kafkaconn.Dial(t.Context(), c, slog.New(slog.NewTextHandler(&out, nil))); !fault.Is(err, fault.BrokerDown) {
+		t.Fatalf("got %v", err)
+	}
+	if n := strings.Count(out.String(), "connection refused"); n != 1 {
+		t.Errorf("told %d times:\n%s", n, out.String())
 	}
 }

@@ -18,7 +18,7 @@ func (c Config) Options(log *slog.Logger) ([]kgo.Opt, error) {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(c.ClientID),
-		kgo.WithLogger(logger{log}),
+		kgo.WithLogger(&logger{log: log}),
 		kgo.DisableClientMetrics(),
 		kgo.MetadataMinAge(250 * time.Millisecond), // recovery from a moved leader waits for it; the default is 5s
 		kgo.DialTimeout(5 * time.Second),
