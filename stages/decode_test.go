@@ -2,14 +2,13 @@ package stages_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
-
-	"context"
 
 	"cdcpipe/pipeline"
 	"cdcpipe/pipeline/cdc"
@@ -198,28 +197,5 @@ func TestDecodeConfig(t *testing.T) {
 		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: got %v", name, err)
 		}
-	}
-}
-
-// BenchmarkDecode runs the stage by itself on batches of 500 real events of nine columns.
-func BenchmarkDecode(b *testing.B) {
-	evs := captured(b, "random.jsonl")
-	d := newDecode(b, cdc.NewCatalog(nil, definitions(b)...))
-	var log pipelinetest.Log[*cdc.Event]
-	size := 0
-	for i := range b.N {
-		log.Append("t/0", 0, evs[i%len(evs)])
-		size += len(evs[i%len(evs)].Value)
-	}
-	p := pipeline.New("bench", pipeline.Config{Logger: quiet})
-	pipeline.To(pipeline.Then(pipeline.From(p, "log", log.Reader(500, false)), "decode", d), "out", pipeline.SinkFunc[*cdc.Change](func(context.Context, []pipeline.Record[*cdc.Change]) error { return nil }))
-	for _, o := range []pipeline.Outlet{pipeline.DeadLetter, pipeline.Invalid} {
-		pipeline.Bind(p, o, pipeline.Discard)
-	}
-	b.SetBytes(int64(size / b.N))
-	b.ReportAllocs()
-	b.ResetTimer()
-	if err := p.Run(b.Context()); err != nil {
-		b.Fatal(err)
 	}
 }
