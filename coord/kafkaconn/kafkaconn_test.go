@@ -174,13 +174,13 @@ func TestValidate(t *testing.T) {
 		t.Error(err)
 	}
 	for want, edit := range map[string]func(*kafkaconn.Config){
-		"brokers: at least":    func(c *kafkaconn.Config) { c.Brokers = nil },
-		`brokers: ":9092"`:     func(c *kafkaconn.Config) { c.Brokers = []string{":9092"} },
-		"connect_timeout":      func(c *kafkaconn.Config) { c.ConnectTimeout = -1 },
-		"tls.cert: is of use only together with key":    func(c *kafkaconn.Config) { c.TLS.Key = "k" },
-		"sasl.mechanism: is":   func(c *kafkaconn.Config) { c.SASL.Password = "secret" },
-		`sasl.mechanism: "no"`: func(c *kafkaconn.Config) { c.SASL.Mechanism = "no" },
-		"sasl: username":       func(c *kafkaconn.Config) { c.SASL.Mechanism, c.SASL.Password = "plain", "secret" },
+		"brokers: at least":                          func(c *kafkaconn.Config) { c.Brokers = nil },
+		`brokers: ":9092"`:                           func(c *kafkaconn.Config) { c.Brokers = []string{":9092"} },
+		"connect_timeout":                            func(c *kafkaconn.Config) { c.ConnectTimeout = -1 },
+		"tls.cert: is of use only together with key": func(c *kafkaconn.Config) { c.TLS.Key = "k" },
+		"sasl.mechanism: is":                         func(c *kafkaconn.Config) { c.SASL.Password = "secret" },
+		`sasl.mechanism: "no"`:                       func(c *kafkaconn.Config) { c.SASL.Mechanism = "no" },
+		"sasl: username":                             func(c *kafkaconn.Config) { c.SASL.Mechanism, c.SASL.Password = "plain", "secret" },
 	} {
 		c := ok
 		edit(&c)
