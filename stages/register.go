@@ -14,6 +14,10 @@ func Register(r *plugin.Registry) {
 		func(env plugin.Env, c DecodeConfig) (pipeline.Stage[*cdc.Event, *cdc.Change], error) {
 			return NewDecode(c, env.Catalog)
 		})
+	plugin.Stage(r, "hydrate", "reads back from Cassandra what change events cannot say", DefaultHydrate(),
+		func(env plugin.Env, c HydrateConfig) (pipeline.Stage[*cdc.Change, *cdc.Change], error) {
+			return NewHydrate(c, env.Reader, env.Catalog)
+		})
 	plugin.Stage(r, "validate", "diverts changes that break a rule", DefaultValidate(),
 		func(_ plugin.Env, c ValidateConfig) (pipeline.Stage[*cdc.Change, *cdc.Change], error) {
 			return NewValidate(c)

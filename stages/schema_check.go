@@ -112,7 +112,7 @@ func (s *SchemaCheck) decide(t *cdc.Table) error {
 	if t.Counter() {
 		return fault.New(fault.TableRefused, "table %s has counters", t)
 	}
-	if cols := s.inexact(t); len(cols) > 0 {
+	if cols := s.inexact(t); len(cols) > 0 && !t.Facts {
 		if s.cfg.Inexact == InexactRefuse {
 			return fault.New(fault.ColumnNotExact, "table %s: %s", t, strings.Join(cols, ", "))
 		}

@@ -81,6 +81,9 @@ func (p *plan) build(t *cdc.Table) error {
 	if err != nil {
 		return err
 	}
+	if t.Facts {
+		out = out.OfFacts()
+	}
 	p.out = out
 	for i, c := range t.Columns {
 		p.columns[i].to = -1
@@ -263,7 +266,7 @@ func (p *plan) apply(c *cdc.Change, env environment, s *transformSlab) (*cdc.Cha
 // cell derives a cell from x, whose stamp it has: it is written, expires and is
 // deleted with it.
 func (d *derivedColumn) cell(x cdc.Cell, env environment, s *transformSlab) (cdc.Cell, error) {
-	y := cdc.Cell{Column: d.to, Stamp: x.Stamp}
+	y := cdc.Cell{Column: d.to, Stamp: x.Stamp, Origin: x.Origin}
 	if x.Value == nil {
 		return y, nil
 	}

@@ -1,6 +1,9 @@
 package cdc
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // NoTime is the write time of what was never written
 // (db/LivenessInfo.NO_TIMESTAMP, db/DeletionTime.LIVE).
@@ -63,6 +66,10 @@ type Cell struct {
 	Column int32 // position in [Table.Columns]
 	Stamp
 	Value Value
+
+	// Origin is Cassandra's write time of a cell of a table of facts, whose stamp
+	// has the time at which it was read. Otherwise it is 0.
+	Origin int64
 }
 
 // Compare orders the cells of one column: the greater supersedes the other.
@@ -71,5 +78,8 @@ func (c Cell) Compare(o Cell) int {
 	if d := c.Stamp.Compare(o.Stamp); d != 0 {
 		return d
 	}
-	return c.Value.Compare(o.Value)
+	if d := c.Value.Compare(o.Value); d != 0 {
+		return d
+	}
+	return cmp.Compare(c.Origin, o.Origin)
 }

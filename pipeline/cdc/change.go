@@ -65,7 +65,13 @@ type Change struct {
 
 // Bounds is a range of clustering: every row with Low < its clustering < High.
 // Both are made by [Table.AppendBound]; an empty Low or High is open.
-type Bounds struct{ Low, High []byte }
+type Bounds struct {
+	Low, High []byte
+
+	// Prefix holds clustering values with which every row within begins, as many
+	// as are known.
+	Prefix []Value
+}
 
 // Covers reports whether a row with that clustering lies within b.
 func (b Bounds) Covers(clustering []byte) bool {

@@ -43,6 +43,12 @@ type Table struct {
 	Key            int // number of partition key and clustering columns
 	Statics        int // number of static columns, which follow the key
 
+	// Facts says that changes of the table are what Cassandra answered when it was
+	// asked, and that the time of their stamps is when: what was read later is
+	// right. Write times then only inform; see [Cell.Origin]. Otherwise changes are
+	// what events claim, and stamps have write times.
+	Facts bool
+
 	byName map[string]int
 }
 
@@ -101,6 +107,13 @@ func NewTable(keyspace, name string, columns []Column) (*Table, error) {
 	return t, nil
 }
 
+// OfFacts returns t as a table of facts.
+func (t *Table) OfFacts() *Table {
+	f := *t
+	f.Facts = true
+	return &f
+}
+
 // String returns keyspace.name, quoted as CQL quotes.
 func (t *Table) String() string { return QuoteIdent(t.Keyspace) + "." + QuoteIdent(t.Name) }
 
@@ -127,7 +140,7 @@ func (t *Table) Counter() bool {
 
 // Equal reports whether t and u define the same table.
 func (t *Table) Equal(u *Table) bool {
-	return t == u || t.Keyspace == u.Keyspace && t.Name == u.Name &&
+	return t == u || t.Keyspace == u.Keyspace && t.Name == u.Name && t.Facts == u.Facts &&
 		slices.EqualFunc(t.Columns, u.Columns, func(a, b Column) bool {
 			return a.Name == b.Name && a.Role == b.Role && a.Desc == b.Desc && a.Type.Equal(b.Type)
 		})

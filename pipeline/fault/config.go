@@ -26,7 +26,7 @@ func configEntries() []Entry {
 		{ConfigUnknown, "unknown key", "Remove the key or use the one suggested; cdcpipe config schema lists all."},
 		{ConfigType, "wrong type", "Give a value of the type that the message names."},
 		{ConfigValue, "value not allowed", "Give a value within the bounds that the message names."},
-		{ConfigOrder, "stages in an order that cannot work", "Put the stages in the order decode, validate, schema_check, stale_check, transform, batch."},
+		{ConfigOrder, "stages in an order that cannot work", "Put the stages in the order decode, hydrate, validate, schema_check, stale_check, transform, batch."},
 		{ConfigOutlet, "outlet missing or unknown", "Bind every outlet that a stage uses under outlets; discard is one of the sinks."},
 		{ConfigReference, "reference cannot be resolved", "Set the variable, mount the file or store the secret that the message names."},
 		{ConfigPart, "no such source, stage or sink", "Use one of the names that the message lists."},

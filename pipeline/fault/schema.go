@@ -11,6 +11,7 @@ const (
 	ColumnNotExact  Code = "CDC-3007"
 	SchemaUnreached Code = "CDC-3008"
 	TransformUnfit  Code = "CDC-3009"
+	ReadTooLarge    Code = "CDC-3010"
 )
 
 func schemaEntries() []Entry {
@@ -23,6 +24,7 @@ func schemaEntries() []Entry {
 		{TableRefused, "table cannot be replicated", "Counter tables and materialized views cannot be replicated from change events: leave the table out of the topics."},
 		{ColumnNotExact, "column cannot be exact from events", "Change events do not say what happened to this column (docs/reference/fidelity.md): make it frozen, drop it with transform, or accept schema.inexact: approximate."},
 		{SchemaUnreached, "schema source unreachable", "Check schema.cassandra.hosts, credentials and network. A pipeline that runs already goes on by itself once it answers."},
+		{ReadTooLarge, "too many rows to read back", "A deletion has left more rows than hydrate.max_rows: raise it and replay the record, or run cdcpipe verify --repair on the table."},
 		{TransformUnfit, "transform does not fit the table", "Correct the table's entry under transform.tables, then replay the records."},
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // An Env is what a part may use of its surroundings. Whoever builds parts fills in
-// every field but Inexact, which may be empty.
+// every field but Reader and Inexact, which may be empty.
 type Env struct {
 	Pipeline string       // its name
 	Logger   *slog.Logger // for rare events
@@ -18,6 +18,9 @@ type Env struct {
 	// Tables are the definitions known before the pipeline runs, in the form in
 	// which a part meets them: as changed by each [TableMapper] before it.
 	Tables []*cdc.Table
+
+	// Reader asks the Cassandra that schema.cassandra names, nil if it names none.
+	Reader cdc.Reader
 
 	// Inexact is the file's schema.inexact, for parts whose own option does not
 	// say: "approximate" or "refuse".

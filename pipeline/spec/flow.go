@@ -11,7 +11,7 @@ import (
 
 // stageNames is the order of the stages that have one. A program's own stages may
 // stand anywhere before what gathers.
-var stageNames = []string{"decode", "validate", "schema_check", "stale_check", "transform", "batch"}
+var stageNames = []string{"decode", "hydrate", "validate", "schema_check", "stale_check", "transform", "batch"}
 
 // stageOrder reports stages that stand where they cannot, and whether there are none.
 func (l *loader) stageOrder() (ok bool) {

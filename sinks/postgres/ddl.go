@@ -74,5 +74,8 @@ func (c *column) define() []string {
 	if c.raw {
 		defs = append(defs, quote(suffixed(c.Name, rawSuffix))+" bytea")
 	}
+	if c.origin {
+		defs = append(defs, quote(suffixed(c.Name, originSuffix))+" bigint")
+	}
 	return defs
 }

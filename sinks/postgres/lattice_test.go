@@ -51,6 +51,9 @@ func (d drawer) cell(i int) cdc.Cell {
 	if c.Class < cdc.Tombstone {
 		c.Value = d.value(d.tbl.Columns[i].Type.Kind)
 	}
+	if d.tbl.Facts {
+		c.Origin = rapid.Int64Range(0, 2).Draw(d.T, "origin")
+	}
 	return c
 }
 
@@ -171,7 +174,12 @@ func expected(t *cdc.Table, cs []*cdc.Change, now int64) (want []string) {
 // the lattice says, and the tables hold the very same.
 func TestMergeMatchesLattice(t *testing.T) {
 	t.Parallel()
-	tbl := table(t, everyRole)
+	claims := table(t, everyRole)
+	t.Run("claims", func(t *testing.T) { t.Parallel(); mergeMatchesLattice(t, claims) })
+	t.Run("facts", func(t *testing.T) { t.Parallel(); mergeMatchesLattice(t, claims.OfFacts()) })
+}
+
+func mergeMatchesLattice(t *testing.T, tbl *cdc.Table) {
 	dsns := []string{database(t), database(t)}
 	// Two sinks each, as of two workers: what one remembers as merged the other
 	// merges again.

@@ -32,8 +32,9 @@ type layout struct {
 // A column is a Cassandra column with its PostgreSQL type and shadow columns.
 type column struct {
 	*cdc.Column
-	to  *pgType
-	raw bool // its serialised bytes are kept beside it
+	to     *pgType
+	raw    bool // its serialised bytes are kept beside it
+	origin bool // its write time is kept besides its place: a cell of a table of facts
 }
 
 // A statement is SQL with parameters that are arrays of the types.
@@ -80,7 +81,7 @@ func newLayout(t *cdc.Table, types typeMap, audited bool) (*layout, error) {
 		}
 		// Ties need the bytes of cells; identity needs those of a partition key.
 		raw := to.tie == "" && c.Role >= cdc.Static || to.opaqueKey && c.Role == cdc.PartitionKey
-		l.columns = append(l.columns, column{c, &to, raw})
+		l.columns = append(l.columns, column{c, &to, raw, t.Facts && c.Role >= cdc.Static})
 	}
 	l.rows = l.mergeRows(false)
 	if t.Clustered() {

@@ -71,6 +71,14 @@ func (u *upsert) cell(c *column) {
 	rank := func(side string) string {
 		return fmt.Sprintf("(%s, %s)", sqlClass(side, value, x), c.tieBytes(side))
 	}
+	if c.origin {
+		origin := quote(suffixed(c.Name, originSuffix))
+		u.add(origin, u.take(&pgInt8))
+		shadows = append(shadows, origin)
+		rank = func(side string) string {
+			return fmt.Sprintf("(%s, %s, coalesce(%s.%s, 0))", sqlClass(side, value, x), c.tieBytes(side), side, origin)
+		}
+	}
 	u.compete(ts, rank("EXCLUDED")+" > "+rank("t"), shadows)
 }
 

@@ -37,6 +37,7 @@ const (
 	timeSuffix    = "$ts"  // write time of the cell or of the row marker
 	classSuffix   = "$x"   // cdc.Stamp.Class, NULL where the value implies it
 	rawSuffix     = "$raw" // serialised bytes, where ties or identity need them
+	originSuffix  = "$wt"  // cdc.Cell.Origin, in tables of facts; NULL if unknown
 	deletedSuffix = "$del" // write time of the deletion
 	orderSuffix   = "$ck"  // order-preserving clustering
 )
@@ -72,7 +73,7 @@ func checkNames(t *cdc.Table) error {
 		if len(c.Name) > maxName || strings.Contains(c.Name, "\x00") {
 			return fault.New(fault.NameTooLong, "table %s: column %q has %d bytes", t, c.Name, len(c.Name))
 		}
-		for _, s := range []string{timeSuffix, classSuffix, rawSuffix} {
+		for _, s := range []string{timeSuffix, classSuffix, rawSuffix, originSuffix} {
 			taken[suffixed(c.Name, s)] = "column " + c.Name
 		}
 	}

@@ -84,7 +84,10 @@ func (p *params) cells(cols []column, from int32, cells []cdc.Cell) error {
 		c := &cols[i]
 		width := 3
 		if c.raw {
-			width = 4
+			width++
+		}
+		if c.origin {
+			width++
 		}
 		if len(cells) == 0 || cells[0].Column != from+int32(i) {
 			p.next += width
@@ -102,6 +105,11 @@ func (p *params) cells(cols []column, from int32, cells []cdc.Cell) error {
 		if c.raw {
 			if a := p.skip(); cell.Value != nil {
 				a.setBytes(p.rows, cell.Value)
+			}
+		}
+		if c.origin {
+			if a := p.skip(); cell.Origin != 0 {
+				a.setInt64(p.rows, cell.Origin)
 			}
 		}
 	}

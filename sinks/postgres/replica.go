@@ -155,11 +155,12 @@ type keptColumn struct {
 	Type    string `json:"type"`    // CQL
 	Stored  string `json:"stored"`  // PostgreSQL
 	Reverse bool   `json:"reverse"` // descending
+	Origin  bool   `json:"origin,omitempty"`
 }
 
 func (l *layout) kept() (cols []keptColumn) {
 	for _, c := range l.columns {
-		cols = append(cols, keptColumn{c.Name, c.Role.String(), c.Type.String(), c.to.name, c.Desc})
+		cols = append(cols, keptColumn{c.Name, c.Role.String(), c.Type.String(), c.to.name, c.Desc, c.origin})
 	}
 	return cols
 }
@@ -291,19 +292,27 @@ func viewGone(ctx context.Context, tx pgx.Tx, view relation) (bool, error) {
 // alter adds the columns of l that the tables lack, and makes the view anew if
 // that is needed or it is gone.
 func (r *replica) alter(ctx context.Context, tx pgx.Tx, l *layout, had []keptColumn, gone bool) error {
-	cols, added := had, []string(nil)
+	cols, added, origins := had, []string(nil), false
 	for i := range l.columns {
 		c := &l.columns[i]
-		if slices.ContainsFunc(had, func(h keptColumn) bool { return h.Name == c.Name }) {
+		at := slices.IndexFunc(cols, func(h keptColumn) bool { return h.Name == c.Name })
+		if at >= 0 && (cols[at].Origin || !c.origin) {
 			continue
 		}
 		if _, err := tx.Exec(ctx, l.addColumn(c)); err != nil {
 			return fmt.Errorf("add column %s to %s: %w", quote(c.Name), l.table, err)
 		}
+		if at >= 0 {
+			cols[at].Origin, origins = true, true
+			continue
+		}
 		cols = append(cols, l.kept()[i])
 		added = append(added, c.Name)
 	}
 	if len(added) == 0 && !gone {
+		if origins {
+			return r.remember(ctx, tx, l, cols)
+		}
 		return nil
 	}
 	// A definition that lacks columns is an older one: the view keeps showing them.

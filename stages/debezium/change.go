@@ -210,5 +210,11 @@ func (w *work) rangeDeleted(c *cdc.Change) bool {
 		return w.failAt(-1, fault.BadRange, "the end does not lie behind the start")
 	}
 	c.Bounds = cdc.Bounds{Low: low, High: high}
+	for i, v := range w.bounds[0].values {
+		if v == nil || w.bounds[1].values[i] == nil || v.Compare(w.bounds[1].values[i]) != 0 {
+			break
+		}
+		c.Bounds.Prefix = append(c.Bounds.Prefix, v)
+	}
 	return true
 }
