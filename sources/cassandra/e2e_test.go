@@ -35,10 +35,7 @@ func newLab(t testing.TB, keyspace string) *lab {
 	if l.cfg.Port, err = strconv.Atoi(port); err != nil {
 		t.Fatal(err)
 	}
-	if l.reader, err = cassandra.NewReader(l.cfg); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(l.reader.Close)
+	l.reader = l.another()
 	if l.schema, err = cassandra.NewSchema(l.cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -89,4 +86,15 @@ func (l *lab) all(t *cdc.Table) []cdc.Reading {
 		}
 	}
 	return rows
+}
+
+// another returns a reader of l.cfg as it is now.
+func (l *lab) another() *cassandra.Reader {
+	l.Helper()
+	r, err := cassandra.NewReader(l.cfg)
+	if err != nil {
+		l.Fatal(err)
+	}
+	l.Cleanup(r.Close)
+	return r
 }

@@ -152,7 +152,7 @@ func (r *Reader) read(ctx context.Context, p *plan, outputs []output, q *gocql.Q
 	within, cancel := context.WithCancel(ctx) // a page that is on its way is not waited for
 	defer cancel()
 	now := time.Now().Unix()
-	iter := q.SetKeyspace(p.table.Keyspace).WithNowInSeconds(int(now)).IterContext(within)
+	iter := q.SetKeyspace(p.table.Keyspace).WithNowInSeconds(int(now)).Prefetch(1).IterContext(within)
 	s := newScan(p, outputs, now)
 	for {
 		x, ok, err := s.next(iter)

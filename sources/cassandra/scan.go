@@ -68,10 +68,13 @@ func (s *scan) reading() (cdc.Reading, error) {
 			continue
 		}
 		size += len(s.row[i])
-		if o.column < t.Key {
-			keys++
-		} else {
+		switch {
+		case o.column >= t.Key:
 			cells++
+		case keys < o.column:
+			return cdc.Reading{}, errors.New("a key column is null")
+		default:
+			keys++
 		}
 	}
 	if keys != t.Key && keys != t.Partition { // the latter of a partition without rows
