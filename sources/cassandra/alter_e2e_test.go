@@ -5,7 +5,7 @@ package cassandra_test
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -70,7 +70,7 @@ func TestReadConcurrently(t *testing.T) {
 	l := newLab(t, "reader_many")
 	l.do("CREATE TABLE reader_many.t (p int, c int, v text, PRIMARY KEY (p, c))")
 	for i := range 60 {
-		l.do("INSERT INTO reader_many.t (p, c, v) VALUES (?, ?, ?)", i%3, i, fmt.Sprint(i))
+		l.do("INSERT INTO reader_many.t (p, c, v) VALUES (?, ?, ?)", i%3, i, strconv.Itoa(i))
 	}
 	table := l.table("t")
 	var wg sync.WaitGroup
@@ -79,7 +79,7 @@ func TestReadConcurrently(t *testing.T) {
 			n := 0
 			err := l.reader.ReadPrefix(t.Context(), table, ints(i%3), func(r cdc.Reading) error {
 				c, _ := r.Key[1].Int(cdc.Int)
-				if string(r.Cells[0].Value) != fmt.Sprint(c) {
+				if string(r.Cells[0].Value) != strconv.FormatInt(c, 10) {
 					t.Errorf("row %d: got %s", c, r.Cells[0].Value)
 				}
 				n++

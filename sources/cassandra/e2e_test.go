@@ -21,6 +21,7 @@ type lab struct {
 	*gocql.Session
 	cfg      cassandra.Config
 	keyspace string
+	elements bool // whether it is of 5.0 or newer: it has vectors, and tells times of elements
 	schema   *cassandra.Schema
 	reader   *cassandra.Reader
 }
@@ -29,7 +30,7 @@ func newLab(t testing.TB, keyspace string) *lab {
 	t.Helper()
 	host, port, err := net.SplitHostPort(os.Getenv("CDCPIPE_CASSANDRA"))
 	if err != nil {
-		t.Fatalf("CDCPIPE_CASSANDRA must have the host:port of a Cassandra 5.0: %v", err)
+		t.Fatalf("CDCPIPE_CASSANDRA must have the host:port of a Cassandra, 4.1 or newer: %v", err)
 	}
 	l := &lab{TB: t, keyspace: keyspace, cfg: cassandra.Config{Hosts: []string{host}, PageSize: 7}}
 	if l.cfg.Port, err = strconv.Atoi(port); err != nil {
@@ -46,6 +47,9 @@ func newLab(t testing.TB, keyspace string) *lab {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.Session.Close)
+	for _, h := range l.GetHosts() {
+		l.elements = h.Version().AtLeast(5, 0, 0)
+	}
 	l.do("DROP KEYSPACE IF EXISTS " + cdc.QuoteIdent(keyspace))
 	l.do("CREATE KEYSPACE " + cdc.QuoteIdent(keyspace) + " WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
 	t.Cleanup(func() { l.do("DROP KEYSPACE " + cdc.QuoteIdent(keyspace)) })

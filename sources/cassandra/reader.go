@@ -3,6 +3,7 @@ package cassandra
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -77,12 +78,11 @@ func (r *Reader) ReadRows(ctx context.Context, t *cdc.Table, partition []cdc.Val
 		}
 	}
 	var rows []cdc.Reading
-	collect := func(x cdc.Reading) error {
-		rows = append(rows, x)
-		return nil
-	}
 	run := func(outputs []output, stmt string, args []any) error {
-		return r.read(ctx, p, outputs, session.Query(stmt, args...).RoutingKey(routingKey(partition)), collect)
+		return r.read(ctx, p, outputs, session.Query(stmt, args...).RoutingKey(routingKey(partition)), func(x cdc.Reading) error {
+			rows = append(rows, x)
+			return nil
+		})
 	}
 	if !t.Clustered() {
 		err := run(p.outputs, p.prefixes[0], p.bind(partition))
@@ -92,7 +92,7 @@ func (r *Reader) ReadRows(ctx context.Context, t *cdc.Table, partition []cdc.Val
 		n := min(len(clustering), rowsPerQuery)
 		stmt, args := p.rows, p.bind(partition)
 		if n == 1 {
-			stmt, args = p.prefixes[len(p.prefixes)-1], p.bind(append(partition[:len(partition):len(partition)], clustering[0]...))
+			stmt, args = p.prefixes[len(p.prefixes)-1], p.bind(slices.Concat(partition, clustering[0]))
 		} else {
 			args = append(args, p.clusterings(clustering[:n]))
 		}

@@ -85,8 +85,7 @@ func (s *scan) reading() (cdc.Reading, error) {
 	if cells > 0 {
 		r.Cells = make([]cdc.Cell, 0, cells)
 	}
-	for i := 0; i < len(s.outputs); i++ {
-		o := s.outputs[i]
+	for i, o := range s.outputs {
 		if o.part != value || s.row[i] == nil {
 			continue
 		}
