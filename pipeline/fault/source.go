@@ -19,6 +19,7 @@ const (
 	CassandraTable   Code = "CDC-7021"
 	CassandraDiffers Code = "CDC-7022"
 	CassandraDenied  Code = "CDC-7023"
+	CassandraUnread  Code = "CDC-7024"
 )
 
 func sourceEntries() []Entry {
@@ -39,5 +40,6 @@ func sourceEntries() []Entry {
 		{CassandraTable, "table does not exist in Cassandra", "Check the keyspace and the table's name, and that the address is that of the right cluster."},
 		{CassandraDiffers, "table differs from its definition in Cassandra", "The table was altered, or its definition was taken elsewhere: refresh the definition, then read again."},
 		{CassandraDenied, "Cassandra refused access", "Grant the user SELECT on the table, or give other credentials."},
+		{CassandraUnread, "table cannot be read from Cassandra", "The message names what stands against it: leave the table out of what is read, or change the column."},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"cdcpipe/pipeline/cdc"
+	"cdcpipe/pipeline/fault"
 )
 
 func parse(t testing.TB, cql string) *cdc.Table {
@@ -56,6 +57,26 @@ func TestPlan(t *testing.T) {
 	} {
 		if got := got(x.plan); !slices.Equal(got, x.want) {
 			t.Errorf("%s: got\n%q\nwant\n%q", x.name, got, x.want)
+		}
+	}
+}
+
+// A vector of frozen elements is refused before anything is dialled: the driver
+// would fail at the answer.
+func TestUnread(t *testing.T) {
+	t.Parallel()
+	r, err := NewReader(Config{Hosts: []string{"127.0.0.1"}, Port: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for typ, want := range map[string]fault.Code{
+		"vector<frozen<list<int>>, 1>": fault.CassandraUnread, "map<int, frozen<vector<frozen<set<int>>, 1>>>": fault.CassandraUnread,
+		"vector<tuple<frozen<list<int>>>, 1>": fault.CassandraDown, "vector<vector<int, 1>, 1>": fault.CassandraDown, "counter": fault.TableRefused,
+	} {
+		_, err := r.ReadRows(t.Context(), parse(t, "CREATE TABLE k.t (p int PRIMARY KEY, v "+typ+")"), []cdc.Value{{0, 0, 0, 1}}, nil)
+		if got := fault.CodeOf(err); got != want {
+			t.Errorf("%s: got %v, want %s", typ, err, want)
 		}
 	}
 }

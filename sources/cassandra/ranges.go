@@ -38,7 +38,7 @@ func (r *Reader) Ranges(ctx context.Context, n int) ([]TokenRange, error) {
 	var tokens []int64
 	for _, h := range session.GetHosts() {
 		if p := h.Partitioner(); p != "" && !strings.HasSuffix(p, "Murmur3Partitioner") {
-			return nil, fault.New(fault.TableRefused, "split the ring: the cluster has %s, and only Murmur3Partitioner has such tokens", p)
+			return nil, fault.New(fault.CassandraUnread, "split the ring: the cluster has %s, and only Murmur3Partitioner has such tokens", p)
 		}
 		if r.localDC != "" && h.DataCenter() != r.localDC {
 			continue

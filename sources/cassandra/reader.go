@@ -20,8 +20,12 @@ import (
 //
 // Each query carries the second at which Cassandra is to see the table
 // (now_in_seconds), the same for all pages: a TTL counts from it, so that the
-// expiry is exact whatever the clocks say. By the same token a cell that expires
-// while a query runs is still among its result.
+// expiry is exact whatever the clocks say. It is the second of this machine's clock:
+// where that is ahead of the cluster's, what is about to expire is missing, and what
+// expires while a query runs is still among its result.
+//
+// A table with a vector of frozen elements other than tuples and vectors, which the
+// driver cannot read, is refused with [fault.CassandraUnread].
 //
 // Before Cassandra 5.0 the write times of a collection or UDT that is not frozen
 // cannot be had: its cell has [cdc.NoTime] and class [cdc.Live].
@@ -57,7 +61,8 @@ func (r *Reader) Close() { r.link.close() }
 //
 // Where a table has static columns each reading has the static cells too, and
 // where none of the rows exists but the partition has static values, there is one
-// reading with the partition key alone.
+// reading with the partition key alone. That is a query of its own, and so is each
+// hundred of rows: what is written meanwhile may be in one and not in another.
 func (r *Reader) ReadRows(ctx context.Context, t *cdc.Table, partition []cdc.Value, clustering [][]cdc.Value) ([]cdc.Reading, error) {
 	session, p, err := r.prepare(ctx, t)
 	if err != nil {
@@ -176,7 +181,7 @@ func (r *Reader) prepare(ctx context.Context, t *cdc.Table) (*gocql.Session, *pl
 	}
 	for _, c := range t.Columns {
 		if !parsable(c.Type) {
-			return nil, nil, fault.New(fault.TableRefused, "read %s: column %s: the driver cannot read %s", t, cdc.QuoteIdent(c.Name), c.Type)
+			return nil, nil, fault.New(fault.CassandraUnread, "read %s: column %s: the driver cannot read %s", t, cdc.QuoteIdent(c.Name), c.Type)
 		}
 	}
 	session, err := r.link.connect(ctx)
