@@ -162,7 +162,11 @@ func (r *Reader) read(ctx context.Context, p *plan, outputs []output, q *gocql.Q
 	for {
 		x, ok, err := s.next(iter)
 		if err == nil && ok {
-			err = yield(x)
+			if err = ctx.Err(); err != nil {
+				err = fmt.Errorf("read %s: %w", p.table, err)
+			} else {
+				err = yield(x)
+			}
 		}
 		if err != nil {
 			_ = iter.Close() // tells only what ended the iteration, and nothing did
