@@ -14,6 +14,12 @@ const (
 	GroupRefused    Code = "CDC-7010"
 	FetchRefused    Code = "CDC-7011"
 	BrokerTLS       Code = "CDC-7012"
+
+	CassandraLate    Code = "CDC-7020"
+	CassandraTable   Code = "CDC-7021"
+	CassandraDiffers Code = "CDC-7022"
+	CassandraDenied  Code = "CDC-7023"
+	CassandraUnread  Code = "CDC-7024"
 )
 
 func sourceEntries() []Entry {
@@ -30,5 +36,10 @@ func sourceEntries() []Entry {
 		{GroupRefused, "Kafka refused the membership", "Compare source.group, source.group_protocol and source.session_timeout with the group's other members and the broker's limits."},
 		{FetchRefused, "partition cannot be read", "Read Kafka's message and the log of the partition's leader: the topic may hold a damaged batch. Nothing was skipped; cdcpipe reads on from the same record after a restart."},
 		{BrokerTLS, "no TLS connection to Kafka", "Check tls.ca, tls.cert, tls.key and tls.server_name, and that the listener of that port speaks TLS (or does not, as configured) and SASL."},
+		{CassandraLate, "Cassandra did not answer in time", "Look at the load and the state of the table's replicas. If they are well, read smaller pages, read fewer at once, or raise the timeout."},
+		{CassandraTable, "table does not exist in Cassandra", "Check the keyspace and the table's name, and that the address is that of the right cluster."},
+		{CassandraDiffers, "table differs from its definition in Cassandra", "The table was altered, or its definition was taken elsewhere: refresh the definition, then read again."},
+		{CassandraDenied, "Cassandra refused access", "Grant the user SELECT on the table, or give other credentials."},
+		{CassandraUnread, "table cannot be read from Cassandra", "The message names what stands against it: leave the table out of what is read, or change the column."},
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 
@@ -16,12 +15,7 @@ import (
 
 // A Schema reads table definitions from system_schema. It connects when it is
 // first asked, and again after it could not.
-type Schema struct {
-	cfg Config
-
-	mu      sync.Mutex
-	session *gocql.Session
-}
+type Schema struct{ link *link }
 
 var _ cdc.Loader = (*Schema)(nil)
 
@@ -30,35 +24,15 @@ func NewSchema(cfg Config) (*Schema, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Schema{cfg: cfg}, nil
+	return &Schema{link: newLink(cfg.cluster)}, nil
 }
 
 // Close ends the connection.
-func (s *Schema) Close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.session != nil {
-		s.session.Close()
-		s.session = nil
-	}
-}
-
-func (s *Schema) connected() (*gocql.Session, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.session != nil {
-		return s.session, nil
-	}
-	session, err := s.cfg.connect()
-	if err == nil {
-		s.session = session
-	}
-	return session, err
-}
+func (s *Schema) Close() { s.link.close() }
 
 // LoadTable returns the definition of a table, or nil if there is none.
 func (s *Schema) LoadTable(ctx context.Context, keyspace, name string) (*cdc.Table, error) {
-	session, err := s.connected()
+	session, err := s.link.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +51,7 @@ func (s *Schema) LoadTable(ctx context.Context, keyspace, name string) (*cdc.Tab
 // Tables returns the definitions of all tables of a keyspace that have cdc set,
 // and why some of those cannot be had.
 func (s *Schema) Tables(ctx context.Context, keyspace string) (tables []*cdc.Table, refused []error, err error) {
-	session, err := s.connected()
+	session, err := s.link.connect(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
