@@ -317,7 +317,7 @@ func TestComposeVariables(t *testing.T) {
 func options(t *testing.T, program string) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
-	for _, n := range strings.Fields(contents(t, "testdata/compose/"+program+".txt")) {
+	for n := range strings.FieldsSeq(contents(t, "testdata/compose/"+program+".txt")) {
 		names[n] = true
 	}
 	return names
