@@ -17,6 +17,10 @@ type version struct {
 	Platform string `json:"platform"`
 }
 
+// release is the version of a build outside of a repository, such as that of an
+// image: -ldflags "-X main.release=v1.2.3".
+var release string
+
 // thisVersion reads what the toolchain has put into the program.
 func thisVersion() version {
 	v := version{Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
@@ -26,6 +30,9 @@ func thisVersion() version {
 	}
 	if info.Main.Version != "" {
 		v.Version = info.Main.Version
+	}
+	if release != "" {
+		v.Version = release
 	}
 	for _, s := range info.Settings {
 		switch s.Key {
