@@ -96,15 +96,29 @@ func (s *Stack) renderCassandra() error {
 }
 
 // Session connects to Cassandra. The caller closes the session.
-func (s *Stack) Session() (*gocql.Session, error) {
+func (s *Stack) Session() (*gocql.Session, error) { return connect(s.ports.Cassandra) }
+
+// Connect is [Stack.Session] for the stack of a directory, whoever runs it.
+func Connect(dir string) (*gocql.Session, error) {
+	st, err := readState(dir)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Servers[Cassandra].Alive() {
+		return nil, fault.New(fault.CassandraDown, "no Cassandra runs in %s", dir)
+	}
+	return connect(st.Ports.Cassandra)
+}
+
+func connect(port int) (*gocql.Session, error) {
 	cluster := gocql.NewCluster("127.0.0.1")
-	cluster.Port = s.ports.Cassandra
+	cluster.Port = port
 	cluster.Consistency = gocql.One // of one node
 	cluster.Timeout, cluster.ConnectTimeout = 20*time.Second, 5*time.Second
 	cluster.Logger = gocql.NewLogger(gocql.LogLevelNone) // its errors come back to the caller
 	session, err := cluster.CreateSession()
 	if err != nil {
-		return nil, fault.New(fault.CassandraDown, "connect to %s: %w", loopback(s.ports.Cassandra), err)
+		return nil, fault.New(fault.CassandraDown, "connect to %s: %w", loopback(port), err)
 	}
 	return session, nil
 }

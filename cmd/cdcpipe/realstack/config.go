@@ -24,7 +24,7 @@ type Config struct {
 	// their keyspace while it runs, and starts it by its component.
 	Parts []Part
 
-	// Version is Cassandra's line, "5.0" if empty.
+	// Version is Cassandra's line, the first of [Lines] if empty.
 	Version string
 
 	// Partitions is how many a new topic has, 3 if 0.
@@ -56,6 +56,10 @@ type AgentConfig struct {
 	// Poll is how often the agent looks for more of the commit log, 200 ms if 0.
 	Poll time.Duration
 
+	// Queue is how long at most an event waits for others before it is sent, the
+	// property poll.interval.ms; 50 ms if 0. The agent's own default is 1 s.
+	Queue time.Duration
+
 	// Schemas has every event carry its schema.
 	Schemas bool
 
@@ -75,6 +79,14 @@ func releases() []release {
 	}
 }
 
+// Lines returns the lines of Cassandra that there are, the default first.
+func Lines() (lines []string) {
+	for _, r := range releases() {
+		lines = append(lines, r.line)
+	}
+	return lines
+}
+
 // withDefaults checks a configuration and fills it in.
 func (c Config) withDefaults() (Config, release, error) {
 	if c.Dir == "" {
@@ -89,7 +101,7 @@ func (c Config) withDefaults() (Config, release, error) {
 		}
 	}
 	if c.Version == "" {
-		c.Version = "5.0"
+		c.Version = Lines()[0]
 	}
 	if c.Partitions == 0 {
 		c.Partitions = 3
@@ -109,6 +121,9 @@ func (c Config) withDefaults() (Config, release, error) {
 	if c.Agent.Poll == 0 {
 		c.Agent.Poll = 200 * time.Millisecond
 	}
+	if c.Agent.Queue == 0 {
+		c.Agent.Queue = 50 * time.Millisecond
+	}
 	if c.Cache == "" {
 		var err error
 		if c.Cache, err = DefaultCache(); err != nil {
@@ -118,12 +133,10 @@ func (c Config) withDefaults() (Config, release, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	var lines []string
 	for _, r := range releases() {
 		if r.line == c.Version {
 			return c, r, nil
 		}
-		lines = append(lines, r.line)
 	}
-	return c, release{}, fault.New(fault.ConfigUsage, "Cassandra %s is not one of %s", c.Version, strings.Join(lines, ", "))
+	return c, release{}, fault.New(fault.ConfigUsage, "Cassandra %s is not one of %s", c.Version, strings.Join(Lines(), ", "))
 }

@@ -100,10 +100,12 @@ func TestStackCarriesEventsAndSurvivesKills(t *testing.T) {
 	shared := realstack.Shared{Config: realstack.Config{
 		Parts:      []realstack.Part{realstack.Kafka, realstack.Postgres, realstack.Cassandra},
 		SyncPeriod: 200 * time.Millisecond,
+		Agent:      realstack.AgentConfig{Properties: map[string]string{"poll.interval.ms": "50"}},
 	}}
+	closed := false
 	defer func() {
-		if err := shared.Close(); err != nil {
-			t.Error(err)
+		if !closed {
+			_ = shared.Close() // the test has failed
 		}
 	}()
 	begun := time.Now()
@@ -112,7 +114,6 @@ func TestStackCarriesEventsAndSurvivesKills(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("started in %v", time.Since(begun))
-	defer noneLeft(t, s.Dir())
 	f := feed{stack: s}
 	f.cql(t, "CREATE KEYSPACE shop WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
 	f.cql(t, "CREATE TABLE shop.t (id int PRIMARY KEY, v text) WITH cdc = true")
@@ -168,6 +169,7 @@ func TestStackCarriesEventsAndSurvivesKills(t *testing.T) {
 	}
 	t.Logf("agent restarted; event after %v", f.arrives(t))
 	begun = time.Now()
+	closed = true
 	if err := shared.Close(); err != nil {
 		t.Error(err)
 	}
@@ -175,7 +177,6 @@ func TestStackCarriesEventsAndSurvivesKills(t *testing.T) {
 	if left := processes(t, s.Dir()); len(left) > 0 {
 		t.Errorf("left running:\n%s", strings.Join(left, "\n"))
 	}
-	shared = realstack.Shared{} // it is closed
 }
 
 // TestOwner is not a test: it is the process that TestDiesWithItsOwner kills.

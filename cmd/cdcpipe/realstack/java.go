@@ -25,14 +25,16 @@ var javaPlaces = []string{
 
 // FindJava returns the home of a Java 17: that of JAVA_HOME, else of the java on
 // PATH, else one in the usual places.
-func FindJava(ctx context.Context) (home string, err error) {
+func FindJava(ctx context.Context) (home string, err error) { return pickJava(ctx, javaHomes()) }
+
+func pickJava(ctx context.Context, homes []string) (string, error) {
 	var tried []string
-	for _, home := range javaHomes() {
+	for _, home := range homes {
 		version, err := javaVersion(ctx, home)
-		switch {
-		case err != nil:
-			continue
-		case version == javaMajor:
+		if err != nil {
+			continue // there is none
+		}
+		if version == javaMajor {
 			return home, nil
 		}
 		tried = append(tried, home+" is "+version)

@@ -14,12 +14,20 @@ import (
 	"cdcpipe/pipeline/fault"
 )
 
-func (s *Stack) launchKafka(ctx context.Context, up func(process)) error {
-	dir, conf, data := s.path("kafka"), s.path("kafka", "server.properties"), s.path("kafka", "data")
-	if err := render("kafka.properties", conf, struct {
+func (s *Stack) kafkaConf() string { return s.path("kafka", "server.properties") }
+
+func (s *Stack) kafkaData() string { return s.path("kafka", "data") }
+
+func (s *Stack) renderKafka() error {
+	return render("kafka.properties", s.kafkaConf(), struct {
 		Port, Controller, Partitions int
 		Data                         string
-	}{s.ports.Kafka, s.ports.Controller, s.cfg.Partitions, data}); err != nil {
+	}{s.ports.Kafka, s.ports.Controller, s.cfg.Partitions, s.kafkaData()})
+}
+
+func (s *Stack) launchKafka(ctx context.Context, up func(process)) error {
+	dir, conf, data := s.path("kafka"), s.kafkaConf(), s.kafkaData()
+	if err := s.renderKafka(); err != nil {
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(data, "meta.properties")); errors.Is(err, os.ErrNotExist) {

@@ -123,23 +123,6 @@ func (s *Stack) jvm(p Part, dir string, args []string) (*child, error) {
 	return launch(string(p), dir, logFile(s.cfg.Dir, p), filepath.Join(s.java, "bin", "java"), args, []string{"JAVA_HOME=" + s.java})
 }
 
-func (s *Stack) launchPostgres(ctx context.Context, up func(process)) error {
-	server, err := pgserver.Start(ctx, pgserver.Config{Dir: s.path("postgres"), Port: s.ports.Postgres, Settings: map[string]string{
-		"fsync":           "off", // survives a killed process, not a power cut
-		"shared_buffers":  "128MB",
-		"max_wal_size":    "2GB",
-		"log_checkpoints": "off",
-	}})
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	s.pg = server
-	s.mu.Unlock()
-	up(server)
-	return nil
-}
-
 // StartParts starts the parts that do not run, in an order that suits them.
 func (s *Stack) StartParts(ctx context.Context, parts ...Part) error {
 	ctx, cancel := context.WithCancel(ctx)
