@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -89,8 +90,7 @@ func devAwait(ctx context.Context, c console, cmd *exec.Cmd, dir, logFile string
 			return fault.New(fault.ServerStart, "cdcpipe dev up ended (%v); its log is %s", err, logFile)
 		case <-ctx.Done():
 			_ = cmd.Process.Signal(syscall.SIGTERM)
-			<-ended
-			return context.Cause(ctx)
+			return errors.Join(context.Cause(ctx), <-ended)
 		}
 	}
 }

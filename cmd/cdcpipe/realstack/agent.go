@@ -73,8 +73,8 @@ func ping(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, 100))
+	_ = res.Body.Close() // it was only read
 	if err == nil && (res.StatusCode != http.StatusOK || strings.TrimSpace(string(body)) != "pong") {
 		err = fmt.Errorf("%s answers %s, %q", url, res.Status, body)
 	}

@@ -15,15 +15,15 @@ import (
 	"cdcpipe/pipeline/fault"
 )
 
-// A coordinate names an artifact of a Maven repository. One with a classifier
-// comes without what it depends on.
-type coordinate struct{ Group, Artifact, Version, Classifier string }
+// A coordinate names an artifact of a Maven repository.
+type coordinate struct{ Group, Artifact, Version string }
 
 // A library is a directory of jars in the cache.
 type library struct {
-	Name        string // of the directory, with the version
-	Coordinates []coordinate
-	Needs       []string // globs of jars without which it is not whole
+	Name        string       // of the directory, with the version
+	Coordinates []coordinate // these, and all that they depend on
+	Single      string       // or this one, as group:artifact:version:type:classifier, alone
+	Needs       []string     // globs of jars without which it is not whole
 }
 
 var kafkaLibrary = library{
@@ -48,9 +48,9 @@ func cassandraLibrary(version string) library {
 func agentLibrary(line, version string) library {
 	artifact := "debezium-connector-cassandra-" + line
 	return library{
-		Name:        artifact + "-" + version,
-		Coordinates: []coordinate{{"io.debezium", artifact, version, "jar-with-dependencies"}},
-		Needs:       []string{artifact + "-" + version + "-jar-with-dependencies.jar"},
+		Name:   artifact + "-" + version,
+		Single: "io.debezium:" + artifact + ":" + version + ":jar:jar-with-dependencies",
+		Needs:  []string{artifact + "-" + version + "-jar-with-dependencies.jar"},
 	}
 }
 
@@ -123,7 +123,11 @@ func (l library) fetch(ctx context.Context, cache, java string, told func(string
 		return "", err
 	}
 	jars := filepath.Join(tmp, "jars")
-	if err := maven(ctx, mvn, java, tmp, "dependency:copy-dependencies", "-DoutputDirectory="+jars); err != nil {
+	args := []string{"dependency:copy-dependencies", "-DoutputDirectory=" + jars}
+	if l.Single != "" {
+		args = []string{"dependency:copy", "-Dartifact=" + l.Single, "-DoutputDirectory=" + jars}
+	}
+	if err := maven(ctx, mvn, java, tmp, args...); err != nil {
 		return "", fault.New(fault.ArtifactMissing, "fetch %s: %w", l.Name, err)
 	}
 	if err := l.whole(jars); err != nil {

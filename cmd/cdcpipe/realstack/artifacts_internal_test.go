@@ -32,7 +32,7 @@ func program(t *testing.T, path, script string) {
 	}
 }
 
-var testLibrary = library{Name: "lib-1", Coordinates: []coordinate{{"g", "a", "1", ""}}, Needs: []string{"a-1.jar", "b-*.jar"}}
+var testLibrary = library{Name: "lib-1", Coordinates: []coordinate{{"g", "a", "1"}}, Needs: []string{"a-1.jar", "b-*.jar"}}
 
 // Whoever comes at once waits for the one that fetches; what is there is not
 // fetched again.

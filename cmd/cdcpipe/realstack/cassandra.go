@@ -91,8 +91,8 @@ func (s *Stack) renderCassandra() error {
 	return render("cassandra.yaml", s.cassandraYAML(), struct {
 		Port, Storage, SegmentMiB int
 		SyncPeriod                time.Duration
-		Data, Compression         string
-	}{s.ports.Cassandra, s.ports.Storage, s.cfg.SegmentMiB, s.cfg.SyncPeriod, s.cassandraData(), s.cfg.Compression})
+		Line, Data, Compression   string
+	}{s.ports.Cassandra, s.ports.Storage, s.cfg.SegmentMiB, s.cfg.SyncPeriod, s.cfg.Version, s.cassandraData(), s.cfg.Compression})
 }
 
 // Session connects to Cassandra. The caller closes the session.

@@ -76,6 +76,7 @@ type release struct {
 func releases() []release {
 	return []release{
 		{"5.0", cassandraLibrary("5.0.6"), agentLibrary("5", "3.4.1.Final")},
+		{"4.1", cassandraLibrary("4.1.10"), agentLibrary("4", "3.4.0.Final")},
 	}
 }
 

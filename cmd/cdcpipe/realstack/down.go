@@ -101,22 +101,22 @@ func Down(ctx context.Context, dir string) (ran bool, err error) {
 
 // end kills what servers are left of an owner that is gone. They die by
 // themselves, so mostly there is none.
-func (st state) end(ctx context.Context) (any bool, err error) {
+func (st state) end(ctx context.Context) (found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
 	for _, p := range append([]Process{st.Owner}, values(st.Servers)...) {
 		if p.PID == os.Getpid() || !p.Alive() {
 			continue
 		}
-		any = true
+		found = true
 		if p != st.Owner { // the owner may share its group with strangers
 			_ = syscall.Kill(-p.PID, syscall.SIGKILL)
 		}
 		if err := gone(ctx, p); err != nil {
-			return any, fault.New(fault.DirectoryInUse, "process %d is still there: %w", p.PID, err)
+			return found, fault.New(fault.DirectoryInUse, "process %d is still there: %w", p.PID, err)
 		}
 	}
-	return any, nil
+	return found, nil
 }
 
 func values(m map[Part]Process) (all []Process) {

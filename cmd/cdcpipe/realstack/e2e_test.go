@@ -97,7 +97,14 @@ func (f *feed) arrives(t *testing.T) time.Duration {
 // Events of Cassandra arrive in Kafka, also after each of the servers was killed
 // and started again; in the end nothing is left running.
 func TestStackCarriesEventsAndSurvivesKills(t *testing.T) {
+	for _, line := range realstack.Lines() {
+		t.Run(line, func(t *testing.T) { carriesEvents(t, line) })
+	}
+}
+
+func carriesEvents(t *testing.T, line string) {
 	shared := realstack.Shared{Config: realstack.Config{
+		Version:    line,
 		Parts:      []realstack.Part{realstack.Kafka, realstack.Postgres, realstack.Cassandra},
 		SyncPeriod: 200 * time.Millisecond,
 		Agent:      realstack.AgentConfig{Properties: map[string]string{"poll.interval.ms": "50"}},

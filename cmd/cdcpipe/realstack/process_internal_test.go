@@ -182,7 +182,7 @@ func TestKeep(t *testing.T) {
 }
 
 // owner starts a process in a group of its own, as the owner of a stack would be.
-func owner(t *testing.T) (Process, *exec.Cmd) {
+func owner(t *testing.T) Process {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "sleep", "60")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -195,7 +195,7 @@ func owner(t *testing.T) (Process, *exec.Cmd) {
 	if !ok {
 		t.Fatal("it does not run")
 	}
-	return p, cmd
+	return p
 }
 
 // Down ends the owner and what it left, and nobody who has their numbers now.
@@ -205,9 +205,9 @@ func TestDown(t *testing.T) {
 	if ran, err := Down(t.Context(), dir); ran || err != nil {
 		t.Errorf("with nothing there: %v, %v", ran, err)
 	}
-	own, _ := owner(t)
-	kafka, _ := owner(t)
-	stranger, _ := owner(t)
+	own := owner(t)
+	kafka := owner(t)
+	stranger := owner(t)
 	mistaken := stranger
 	mistaken.Started--
 	st := state{Owner: own, Ready: true, Ports: Ports{Kafka: 11001}, Servers: map[Part]Process{Kafka: kafka, Agent: mistaken}, Starts: map[Part]bool{Kafka: true}}

@@ -76,7 +76,7 @@ func Open(ctx context.Context, cfg Config) (_ *Stack, err error) {
 	}
 	defer func() {
 		if err != nil {
-			s.lock.Close()
+			_ = s.lock.Close() // nothing was written to it
 		}
 	}()
 	for _, l := range []struct {
@@ -187,15 +187,20 @@ func (s *Stack) save() error {
 // Stop stops what runs, the agent first and the others side by side, each in order
 // while ctx lasts, and gives the directory back. The stack is of no use after it.
 func (s *Stack) Stop(ctx context.Context) error {
-	errs := make([]error, len(Parts()))
-	errs[0] = s.parts[Agent].Stop(ctx)
+	errs := make(chan error, len(Parts()))
+	errs <- s.parts[Agent].Stop(ctx)
 	var wg sync.WaitGroup
-	for i, p := range []Part{Kafka, Postgres, Cassandra} {
-		wg.Go(func() { errs[i+1] = s.parts[p].Stop(ctx) })
+	for _, p := range []Part{Kafka, Postgres, Cassandra} {
+		wg.Go(func() { errs <- s.parts[p].Stop(ctx) })
 	}
 	wg.Wait()
+	close(errs)
+	var err error
+	for e := range errs {
+		err = errors.Join(err, e)
+	}
 	s.mu.Lock()
 	st := state{Ports: s.ports} // so that the next start finds them
 	s.mu.Unlock()
-	return errors.Join(append(errs, st.write(s.cfg.Dir), s.lock.Close())...)
+	return errors.Join(err, st.write(s.cfg.Dir), s.lock.Close())
 }
