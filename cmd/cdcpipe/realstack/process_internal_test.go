@@ -84,8 +84,9 @@ func TestStopAndKill(t *testing.T) {
 	}
 }
 
+// TestPorts runs alone: a process that another test is starting holds a copy of
+// every listener between fork and exec.
 func TestPorts(t *testing.T) {
-	t.Parallel()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
