@@ -56,7 +56,8 @@ func exitCode(err error) int {
 	case fault.NoPermission, fault.SourceDenied:
 		return exitPermission
 	case fault.TargetDown, fault.TargetReadOnly, fault.NoDatabase, fault.TargetTooOld, fault.BrokerDown, fault.TopicMissing, fault.OutletDown,
-		fault.SchemaUnreached, fault.CassandraDown, fault.RedisDown, fault.ServerMissing, fault.ServerStart, fault.AddressInUse, fault.DirectoryInUse:
+		fault.SchemaUnreached, fault.CassandraDown, fault.RedisDown, fault.ServerMissing, fault.ServerStart, fault.AddressInUse, fault.DirectoryInUse,
+		fault.JavaMissing, fault.MavenMissing, fault.ArtifactMissing:
 		return exitUnavailable
 	case fault.ReplayMalformed, fault.ReplayFile, fault.OffsetLost, fault.TopicRecreated:
 		return exitData

@@ -13,6 +13,9 @@ const (
 	DifferentRun    Code = "CDC-8009"
 	CassandraDown   Code = "CDC-8010"
 	Abandoned       Code = "CDC-8011"
+	JavaMissing     Code = "CDC-8012"
+	MavenMissing    Code = "CDC-8013"
+	ArtifactMissing Code = "CDC-8014"
 	BrokenInvariant Code = "CDC-9001"
 )
 
@@ -29,6 +32,9 @@ func runEntries() []Entry {
 		{DifferentRun, "data directory belongs to another run", "The directory holds a run with another seed or number of events: use the same flags, another directory, or --reset."},
 		{CassandraDown, "Cassandra unreachable", "Check schema.cassandra.hosts, the credentials and the network."},
 		{Abandoned, "stopped at once", "What was in flight was not committed and will be read again; one signal alone lets it finish."},
+		{JavaMissing, "Java 17 not found", "Install a JDK 17 (Debian: apt-get install openjdk-17-jdk-headless), or name its directory in JAVA_HOME."},
+		{MavenMissing, "Maven not found", "Install Maven (Debian: apt-get install maven), which fetches the programs of the servers into the cache; it is not needed once they are there."},
+		{ArtifactMissing, "programs of the servers could not be fetched", "Read what Maven says; check the network, and the mirrors of Maven's settings.xml if it needs any."},
 		{BrokenInvariant, "broken invariant", "This is a bug in cdcpipe: nothing unsettled was committed; report the message."},
 	}
 }
