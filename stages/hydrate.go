@@ -173,7 +173,7 @@ func (h *Hydrate) plan(t *cdc.Table) hydratePlan {
 	mode := h.mode(t)
 	switch {
 	case mode == HydrateNever || t.Counter():
-	case mode == HydrateAlways || Inexact(t) || h.facts[t.String()]:
+	case mode == HydrateAlways || len(t.Inexact()) > 0 || h.facts[t.String()]:
 		// A column that made it so may be dropped; what was read stays.
 		p.facts, h.facts[t.String()] = t.OfFacts(), true
 	default:
@@ -184,20 +184,6 @@ func (h *Hydrate) plan(t *cdc.Table) hydratePlan {
 	}
 	h.plans[t] = p
 	return p
-}
-
-// Inexact reports whether change events cannot carry some column of t: one that is
-// not frozen, or static.
-func Inexact(t *cdc.Table) bool {
-	if t.Statics > 0 {
-		return true
-	}
-	for _, c := range t.Columns {
-		if c.Type.Multicell() {
-			return true
-		}
-	}
-	return false
 }
 
 // place returns the time of now, in microseconds, later than any returned before

@@ -140,14 +140,12 @@ func (s *SchemaCheck) inexact(t *cdc.Table) (cols []string) {
 	for _, c := range s.cfg.Ignore {
 		ignored[c] = true
 	}
-	for _, c := range t.Columns {
-		if ignored[t.Keyspace+"."+t.Name+"."+c.Name] {
-			continue
-		}
+	for _, c := range t.Inexact() {
 		switch {
+		case ignored[t.Keyspace+"."+t.Name+"."+c.Name]:
 		case c.Type.Multicell():
 			cols = append(cols, fmt.Sprintf("%s is a non-frozen %s", cdc.QuoteIdent(c.Name), c.Type.Kind))
-		case c.Role == cdc.Static:
+		default:
 			cols = append(cols, fmt.Sprintf("%s is static", cdc.QuoteIdent(c.Name)))
 		}
 	}

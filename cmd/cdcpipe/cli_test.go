@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -169,5 +171,55 @@ func TestRefused(t *testing.T) {
 				t.Errorf("left behind: %q, want %q", tables, want)
 			}
 		})
+	}
+}
+
+// A file that names a Cassandra reads back what events lose, unless it says how.
+// Without one, lint names the columns that cannot be exact.
+func TestHydrateIsOn(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "pipeline.yaml")
+	if code, _, stderr := call(t, "config", "init", "-f", file); code != 0 {
+		t.Fatal(stderr)
+	}
+	uses := func(sets ...string) int {
+		args := []string{"config", "show", "-f", file}
+		for _, s := range sets {
+			args = append(args, "--set", s)
+		}
+		code, stdout, stderr := call(t, args...)
+		if code != 0 {
+			t.Fatal(stderr)
+		}
+		return strings.Count(stdout, "use: hydrate")
+	}
+	if n := uses(); n != 0 {
+		t.Errorf("%d stages without a Cassandra", n)
+	}
+	if n := uses("schema.cassandra.hosts=[127.0.0.1]"); n != 1 {
+		t.Errorf("%d stages with one", n)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, bytes.Replace(text, []byte("  - validate\n"), []byte("  - {use: hydrate, with: {mode: always}}\n  - validate\n"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if n := uses("schema.cassandra.hosts=[127.0.0.1]"); n != 1 {
+		t.Errorf("%d stages where one is given", n)
+	}
+	if code, _, stderr := call(t, "config", "show", "-f", file); code != exitConfig || !strings.Contains(stderr, "schema.cassandra is required") {
+		t.Errorf("exit %d\n%s", code, stderr)
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "tables.cql"), []byte("CREATE TABLE a.b (id int PRIMARY KEY, tags set<text>);"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, stdout, stderr := call(t, "config", "lint", "-f", file); code != 0 || !strings.Contains(stdout, "CDC-6106") || !strings.Contains(stdout, "a.b: tags") {
+		t.Errorf("exit %d\n%s", code, stderr)
 	}
 }

@@ -112,12 +112,13 @@ func (d *doctor) file(ctx *cli.Context) error {
 	d.check("configuration", func(context.Context) (string, error) { return fmt.Sprintf("%s, %d warnings", path, len(s.Lint())), nil })
 	quiet := slog.New(slog.DiscardHandler)
 	var catalog *cdc.Catalog
+	var reader cdc.Reader
 	d.check("tables", func(ctx context.Context) (found string, err error) {
-		var closeCatalog func()
-		if catalog, closeCatalog, err = openCatalog(ctx, s, quiet); err != nil {
+		var end func()
+		if catalog, reader, end, err = openCassandra(ctx, s, quiet); err != nil {
 			return "", err
 		}
-		closeCatalog()
+		end()
 		return tables(catalog, s.Config.Schema.Cassandra != nil)
 	})
 	if catalog == nil {
@@ -125,7 +126,7 @@ func (d *doctor) file(ctx *cli.Context) error {
 	}
 	var built *spec.Built
 	d.check("parts", func(context.Context) (found string, err error) {
-		built, err = s.Build(plugin.Env{Catalog: catalog, Logger: quiet})
+		built, err = s.Build(plugin.Env{Catalog: catalog, Reader: reader, Logger: quiet})
 		return "can be built", err
 	})
 	if built == nil {

@@ -18,9 +18,14 @@ import (
 	"cdcpipe/cmd/cdcpipe/demo"
 )
 
+// calls is held during a call: all programs of a process share urfave/cli's help flag.
+var calls sync.Mutex
+
 // call runs the program to its end, in this process.
 func call(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
+	calls.Lock()
+	defer calls.Unlock()
 	var out, errs bytes.Buffer
 	code = run(t.Context(), append([]string{"cdcpipe"}, args...), &out, &errs)
 	return code, out.String(), errs.String()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -42,12 +43,12 @@ func runFile(c console, ctx *cli.Context) error {
 	for _, w := range s.Lint() {
 		log.Warn("configuration", "code", string(w.Code), "at", w.At.String(), "what", w.What, "fix", w.Fix)
 	}
-	catalog, closeCatalog, err := openCatalog(ctx.Context, s, log)
+	catalog, reader, closeCassandra, err := openCassandra(ctx.Context, s, log)
 	if err != nil {
 		return err
 	}
-	defer closeCatalog()
-	built, err := s.Build(plugin.Env{Logger: log, Catalog: catalog})
+	defer closeCassandra()
+	built, err := s.Build(plugin.Env{Logger: log, Catalog: catalog, Reader: reader})
 	if err != nil {
 		return err
 	}
@@ -76,21 +77,30 @@ func runFile(c console, ctx *cli.Context) error {
 	return err
 }
 
-// openCatalog makes the catalog of tables: those of CQL files, those of
-// Cassandra's keyspaces that the file names, and whatever is asked for later.
-func openCatalog(ctx context.Context, s *spec.Spec, log *slog.Logger) (*cdc.Catalog, func(), error) {
+// openCassandra makes the catalog of tables: those of CQL files, those of
+// Cassandra's keyspaces that the file names, and whatever is asked for later; and
+// what reads rows, nil if the file names no Cassandra.
+func openCassandra(ctx context.Context, s *spec.Spec, log *slog.Logger) (*cdc.Catalog, cdc.Reader, func(), error) {
 	cfg := s.Config.Schema.Cassandra
 	if cfg == nil {
 		catalog, err := s.Catalog(nil)
-		return catalog, func() {}, err
+		return catalog, nil, func() {}, err
 	}
 	where, err := cassandraConfig(cfg)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	loader, err := cassandra.NewSchema(where)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
+	}
+	reader, err := cassandra.NewReader(where)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	end := func() {
+		reader.Close()
+		loader.Close()
 	}
 	catalog, err := s.Catalog(loader)
 	for _, keyspace := range cfg.Keyspaces {
@@ -109,10 +119,10 @@ func openCatalog(ctx context.Context, s *spec.Spec, log *slog.Logger) (*cdc.Cata
 		}
 	}
 	if err != nil {
-		loader.Close()
-		return nil, nil, err
+		end()
+		return nil, nil, nil, err
 	}
-	return catalog, loader.Close, nil
+	return catalog, reader, end, nil
 }
 
 func cassandraConfig(c *spec.Cassandra) (cassandra.Config, error) {
@@ -122,6 +132,7 @@ func cassandraConfig(c *spec.Cassandra) (cassandra.Config, error) {
 	}
 	return cassandra.Config{
 		Hosts: c.Hosts, Port: c.Port, Username: c.Username, Password: string(c.Password), LocalDC: c.LocalDC, TLS: conf,
+		Consistency: strings.ToUpper(c.Consistency),
 	}, nil
 }
 

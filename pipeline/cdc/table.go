@@ -138,6 +138,17 @@ func (t *Table) Counter() bool {
 	return slices.ContainsFunc(t.Columns, func(c Column) bool { return c.Type.Kind == Counter })
 }
 
+// Inexact returns the columns whose changes change events cannot carry: those that
+// are static, and those that are not frozen, of which events have only a part.
+func (t *Table) Inexact() (cols []Column) {
+	for _, c := range t.Columns {
+		if c.Role == Static || c.Type.Multicell() {
+			cols = append(cols, c)
+		}
+	}
+	return cols
+}
+
 // Equal reports whether t and u define the same table.
 func (t *Table) Equal(u *Table) bool {
 	return t == u || t.Keyspace == u.Keyspace && t.Name == u.Name && t.Facts == u.Facts &&

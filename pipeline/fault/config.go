@@ -18,6 +18,7 @@ const (
 	ConfigDiscard   Code = "CDC-6103"
 	ConfigSecret    Code = "CDC-6104"
 	ConfigExposed   Code = "CDC-6105"
+	ConfigInexact   Code = "CDC-6106"
 )
 
 func configEntries() []Entry {
@@ -37,6 +38,7 @@ func configEntries() []Entry {
 		{ConfigDrain, "drain timeout short", "Give limits.drain_timeout the time that the target needs for a batch."},
 		{ConfigDiscard, "outlet loses records", "Bind the outlet to a topic or a table if its records matter."},
 		{ConfigSecret, "secret in the configuration", "Keep secrets out of the file with ${env:NAME}, ${file:/path} or ${vault:path#key}."},
+		{ConfigInexact, "columns that cannot be exact", "Give schema.cassandra, so that the stage hydrate reads them back; or set schema.inexact: refuse."},
 		{ConfigExposed, "admin API open to the network", "Give admin.token, or let admin.listen be a loopback address."},
 	}
 }

@@ -29,6 +29,7 @@ func (s Schema) Validate() error {
 	if s.Cassandra != nil {
 		c.that(len(s.Cassandra.Hosts) > 0 && !slices.Contains(s.Cassandra.Hosts, ""), "cassandra.hosts: is required")
 		c.that(s.Cassandra.Port > 0 && s.Cassandra.Port < 1<<16, "cassandra.port: expected 1 to 65535, found %d", s.Cassandra.Port)
+		c.that(slices.Contains(consistencies, s.Cassandra.Consistency), "cassandra.consistency: expected %s, found %q", strings.Join(consistencies, ", "), s.Cassandra.Consistency)
 		if err := s.Cassandra.TLS.Validate(); err != nil {
 			c = append(c, fmt.Errorf("cassandra.%w", err))
 		}

@@ -52,13 +52,14 @@ type Schema struct {
 
 // Cassandra says how a cluster is reached.
 type Cassandra struct {
-	Hosts     []string      `yaml:"hosts" jsonschema:"required,description=Addresses to begin with"`
-	Port      int           `yaml:"port" jsonschema:"default=9042,minimum=1,maximum=65535,description=Native protocol port"`
-	Username  string        `yaml:"username" jsonschema:"description=Role to log in as"`
-	Password  plugin.Secret `yaml:"password" jsonschema:"description=Its password"`
-	LocalDC   string        `yaml:"local_dc" jsonschema:"description=Datacenter whose nodes are asked"`
-	TLS       plugin.TLS    `yaml:"tls" jsonschema:"description=Encryption"`
-	Keyspaces []string      `yaml:"keyspaces" jsonschema:"description=Keyspaces to read at the start; others are read when an event names them"`
+	Hosts       []string      `yaml:"hosts" jsonschema:"required,description=Addresses to begin with"`
+	Port        int           `yaml:"port" jsonschema:"default=9042,minimum=1,maximum=65535,description=Native protocol port"`
+	Username    string        `yaml:"username" jsonschema:"description=Role to log in as"`
+	Password    plugin.Secret `yaml:"password" jsonschema:"description=Its password"`
+	LocalDC     string        `yaml:"local_dc" jsonschema:"description=Datacenter whose nodes are asked"`
+	TLS         plugin.TLS    `yaml:"tls" jsonschema:"description=Encryption"`
+	Consistency string        `yaml:"consistency" jsonschema:"enum=one,enum=local_one,enum=two,enum=three,enum=quorum,enum=local_quorum,enum=all,default=local_quorum,description=How many replicas must answer when rows are read"`
+	Keyspaces   []string      `yaml:"keyspaces" jsonschema:"description=Keyspaces to read at the start; others are read when an event names them"`
 }
 
 // Limits are those of [pipeline.Config].
@@ -125,6 +126,11 @@ func Default() Config {
 }
 
 // Defaults of what is not there unless it is given.
-const defaultCassandraPort = 9042
+const (
+	defaultCassandraPort = 9042
+	defaultConsistency   = "local_quorum"
+)
+
+var consistencies = []string{"one", "local_one", "two", "three", "quorum", "local_quorum", "all"}
 
 var wellFormed = regexp.MustCompile(`^[a-z0-9_-]+$`)

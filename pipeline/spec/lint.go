@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"cdcpipe/pipeline"
+	"cdcpipe/pipeline/cdc"
 	"cdcpipe/pipeline/fault"
 )
 
@@ -30,6 +31,7 @@ func (s *Spec) Lint() []Finding {
 	l.batches()
 	l.drain()
 	l.discards()
+	l.inexact()
 	l.exposed()
 	l.secrets(reflect.ValueOf(s.Config), s.root, "", false)
 	var all []Finding
@@ -37,6 +39,28 @@ func (s *Spec) Lint() []Finding {
 		all = append(all, Finding{f.Code, *f.Err.(*Problem)})
 	}
 	return all
+}
+
+// inexact looks for columns that events cannot carry and nothing reads back.
+func (l *linter) inexact() {
+	cql := l.root.get("schema").get("cql")
+	if l.Config.Schema.Cassandra != nil || cql == nil {
+		return
+	}
+	catalog, err := l.Catalog(nil)
+	if err != nil {
+		return // whoever runs it is told
+	}
+	for _, t := range catalog.Tables() {
+		var names []string
+		for _, c := range t.Inexact() {
+			names = append(names, cdc.QuoteIdent(c.Name))
+		}
+		if len(names) > 0 {
+			l.add(fault.ConfigInexact, cql.At, "schema.cql", fmt.Sprintf("table %s: %s cannot be exact from events (docs/reference/fidelity.md)", t, list(names)),
+				"give schema.cassandra to have them read back, or schema.inexact: refuse")
+		}
+	}
 }
 
 type linter struct {

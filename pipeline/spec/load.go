@@ -106,6 +106,7 @@ func (l *loader) load(ctx context.Context, root *node, opts Options) {
 		return // other versions know other keys
 	}
 	l.resolve(ctx, root, opts.Unresolved)
+	l.hydrate(root)
 	l.spec.root = root
 	cfg := &l.spec.Config
 	d := &decoder{problems: l.problems}
@@ -157,8 +158,9 @@ func (l *loader) version(root *node) bool {
 
 // sections checks what is not a step.
 func (l *loader) sections(root *node, cfg *Config) {
-	if c := cfg.Schema.Cassandra; c != nil && c.Port == 0 {
-		c.Port = defaultCassandraPort
+	if c := cfg.Schema.Cassandra; c != nil {
+		c.Port = cmp.Or(c.Port, defaultCassandraPort)
+		c.Consistency = cmp.Or(c.Consistency, defaultConsistency)
 	}
 	if n := root.get("name"); n == nil {
 		l.add(fault.ConfigValue, root.At, "name", "is required", "name the pipeline in lower-case letters, digits, _ and -")

@@ -182,9 +182,13 @@ func (l *loader) with(d *decoder, s *step) {
 		return
 	}
 	var err error
-	s.trial, err = s.part.Build(plugin.Env{
+	env := plugin.Env{
 		Pipeline: l.spec.Config.Name, Logger: discardLogger(), Catalog: cdc.NewCatalog(nil), Dir: l.spec.dir, Inexact: l.spec.Config.Schema.Inexact,
-	}, s.With)
+	}
+	if l.spec.Config.Schema.Cassandra != nil {
+		env.Reader = unread{}
+	}
+	s.trial, err = s.part.Build(env, s.With)
 	s.built = err == nil
 	l.report(err, s.With, n, path, s.at())
 }
