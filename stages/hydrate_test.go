@@ -3,6 +3,7 @@ package stages_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -45,7 +46,7 @@ func (s script) cells(ts int64) (cells []cdc.Cell, class int64) {
 		ttl = present + 1000
 	}
 	for i := s.table.Key; i < len(s.table.Columns); i++ {
-		x := cdc.Cell{Column: int32(i), Stamp: cdc.Stamp{Time: ts, Class: ttl}, Value: cdc.Value(fmt.Sprint(s.int("value", 0, 2)))}
+		x := cdc.Cell{Column: int32(i), Stamp: cdc.Stamp{Time: ts, Class: ttl}, Value: cdc.Value(strconv.FormatInt(s.int("value", 0, 2), 10))}
 		if s.table.Columns[i].Type.Kind == cdc.Int {
 			x.Value = num(int32(s.int("value", 0, 2)))
 		}

@@ -219,7 +219,7 @@ func TestHydrateIsOn(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "tables.cql"), []byte("CREATE TABLE a.b (id int PRIMARY KEY, tags set<text>);"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, stdout, stderr := call(t, "config", "lint", "-f", file); code != 0 || !strings.Contains(stdout, "CDC-6106") || !strings.Contains(stdout, "a.b: tags") {
-		t.Errorf("exit %d\n%s", code, stderr)
+	if code, stdout, stderr := call(t, "config", "lint", "-f", file); code != 0 || !strings.Contains(stdout, "a.b: tags") {
+		t.Errorf("exit %d\n%s", code, stdout+stderr)
 	}
 }
