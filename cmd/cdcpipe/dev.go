@@ -96,7 +96,7 @@ func devUp(c console, ctx *cli.Context) (err error) {
 	}()
 	if err := devStart(until, s, log); err != nil {
 		if until.Err() != nil {
-			return nil //nolint:nilerr // it was told to stop
+			return nil // it was told to stop
 		}
 		return err
 	}
