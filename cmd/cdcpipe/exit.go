@@ -55,7 +55,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case fault.NoPermission, fault.SourceDenied:
 		return exitPermission
-	case fault.TargetDown, fault.TargetReadOnly, fault.NoDatabase, fault.TargetTooOld, fault.BrokerDown, fault.TopicMissing, fault.OutletDown,
+	case fault.TargetDown, fault.TargetBusy, fault.TargetReadOnly, fault.NoDatabase, fault.TargetTooOld, fault.BrokerDown, fault.TopicMissing, fault.OutletDown,
 		fault.SchemaUnreached, fault.CassandraDown, fault.RedisDown, fault.ServerMissing, fault.ServerStart, fault.AddressInUse, fault.DirectoryInUse,
 		fault.JavaMissing, fault.MavenMissing, fault.ArtifactMissing:
 		return exitUnavailable
@@ -68,7 +68,7 @@ func exitCode(err error) int {
 	case fault.DrainTimeout:
 		return exitTemporary
 	default:
-		if strings.HasPrefix(string(code), "CDC-6") || strings.HasPrefix(string(code), "CDC-3") || code == fault.ObjectInTheWay {
+		if strings.HasPrefix(string(code), "CDC-6") || strings.HasPrefix(string(code), "CDC-3") || code == fault.ObjectInTheWay || code == fault.MigrationFailed {
 			return exitConfig
 		}
 		return exitFailure
