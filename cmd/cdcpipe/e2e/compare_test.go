@@ -100,7 +100,7 @@ func short(s string) string {
 
 // letters returns what the pipeline has put aside of a table.
 func (l *lab) letters(ctx context.Context, keyspace, table string) (all []string, err error) {
-	for _, outlet := range []string{"dead_letters", "invalid_letters"} {
+	for _, outlet := range []string{"dlq_archive", "validation_errors"} {
 		var exists bool
 		if err := l.pg.QueryRow(ctx, "SELECT to_regclass('cdcpipe."+outlet+"') IS NOT NULL").Scan(&exists); err != nil {
 			return nil, err

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"cdcpipe/cmd/cdcpipe/realstack"
+	"cdcpipe/pipeline/cdc"
 	"cdcpipe/sources/cassandra"
 )
 
@@ -43,6 +45,7 @@ type lab struct {
 
 	mu     sync.Mutex
 	fences int
+	stuck  atomic.Bool // events come no more
 }
 
 var (
@@ -93,10 +96,20 @@ func newLab(ctx context.Context) (l *lab, err error) {
 			return l, err
 		}
 	}
+	var topics []string
 	for _, stmt := range tables() {
 		if err := l.exec(ctx, stmt); err != nil {
 			return l, fmt.Errorf("%s: %w", stmt, err)
 		}
+		if made, err := cdc.ParseCQL(stmt); err == nil {
+			for _, t := range made.Tables() {
+				topics = append(topics, l.Topic(t.Keyspace, t.Name))
+			}
+		}
+	}
+	// All at once; made one by one, as the agent comes to need them, they take a minute.
+	if _, err := l.kafka.CreateTopics(ctx, 3, 1, nil, topics...); err != nil {
+		return l, err
 	}
 	if err := l.StartParts(ctx, realstack.Agent); err != nil {
 		return l, err

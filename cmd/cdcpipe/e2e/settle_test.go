@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -22,6 +23,9 @@ func (l *lab) settle(ctx context.Context, atMost time.Duration) error {
 	l.fences++
 	id := l.fences
 	l.mu.Unlock()
+	if l.stuck.Load() {
+		return errors.New("events come no more: see the first failure")
+	}
 	begun := time.Now()
 	if err := l.exec(ctx, "INSERT INTO never.fence (id, v) VALUES (?, 'x')", id); err != nil {
 		return err
@@ -35,6 +39,7 @@ func (l *lab) settle(ctx context.Context, atMost time.Duration) error {
 		return n == 1, err
 	})
 	if err != nil {
+		l.stuck.Store(true)
 		return fmt.Errorf("row %d of the fence: %w\nagent:\n%s\npipeline:\n%s", id, err, tail(l.Component("agent").LogFile(), 15), tail(l.pipe.log, 15))
 	}
 	return l.drained(ctx, atMost-time.Since(begun))
@@ -54,8 +59,8 @@ func (l *lab) drained(ctx context.Context, atMost time.Duration) error {
 		}
 		behind = nil
 		for p, end := range ends {
-			if done[p] < end {
-				behind = append(behind, fmt.Sprintf("%s: %d of %d", p, done[p], end))
+			if last, ok := done[p]; !ok || last+1 < end {
+				behind = append(behind, fmt.Sprintf("%s: %d, end %d", p, last, end))
 			}
 		}
 		return len(behind) == 0, nil
@@ -86,7 +91,7 @@ func (l *lab) ends(ctx context.Context) (map[string]int64, error) {
 	return ends, nil
 }
 
-// saved returns the offsets on record.
+// saved returns the last offsets on record.
 func (l *lab) saved(ctx context.Context) (map[string]int64, error) {
 	rows, err := l.pg.Query(ctx, `SELECT partition, "offset" FROM cdcpipe._cdc_offsets WHERE pipeline = $1`, l.pipe.name)
 	if err != nil {
