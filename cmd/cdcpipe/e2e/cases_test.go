@@ -126,7 +126,7 @@ func (l *lab) table(t testing.TB, keyspace, name string) *cdc.Table {
 // of the table differs, with the statements that concern each row.
 func (l *lab) equal(t testing.TB, tbl *cdc.Table, history func(key string) []string) (rows int) {
 	t.Helper()
-	if err := l.settle(t.Context(), 40*time.Second); err != nil {
+	if err := l.settle(t.Context(), 4*time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	diffs, rows, err := l.compare(t.Context(), tbl, 5*time.Second)
