@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -40,7 +41,7 @@ const (
 
 // refuses reports whether the replica's tables refuse event i.
 func (w *world) refuses(i uint64) bool {
-	if w.s.poison == noPoison || w.g.Broken(i) != 0 {
+	if w.s.poison == noPoison && w.only == "" || w.g.Broken(i) != 0 {
 		return false
 	}
 	if w.s.poison == allPoison {
@@ -48,7 +49,7 @@ func (w *world) refuses(i uint64) bool {
 	}
 	var e generator.Event
 	w.g.Event(i, &e)
-	return strings.HasSuffix(e.Topic, ".users") && bytes.HasPrefix(e.Key, []byte(`{"id":"`+poisonous))
+	return strings.HasSuffix(e.Topic, ".users") && bytes.HasPrefix(e.Key, []byte(`{"id":"`+cmp.Or(w.only, poisonous)))
 }
 
 // expected says by which outlet, and under which code, event i leaves; nothing for
@@ -190,11 +191,7 @@ func (w *world) kafkaLetters(note func(i uint64, what string)) {
 	if !w.inKafka() {
 		return
 	}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(w.toKafka.addr()), kgo.DisableClientMetrics(), kgo.ConsumeTopics(kafka.TopicOf(pipeline.DeadLetter)),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	cl := w.client(kgo.ConsumeTopics(kafka.TopicOf(pipeline.DeadLetter)), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	defer cl.Close()
 	ends, err := kadm.NewClient(cl).ListEndOffsets(w.t.Context(), kafka.TopicOf(pipeline.DeadLetter))
 	if err != nil {
@@ -262,10 +259,7 @@ func (w *world) marks() {
 		}
 		return err
 	})
-	cl, err := kgo.NewClient(kgo.SeedBrokers(w.toKafka.addr()), kgo.DisableClientMetrics())
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	cl := w.client()
 	defer cl.Close()
 	committed, err := kadm.NewClient(cl).FetchOffsets(w.t.Context(), "chaos")
 	if err != nil {

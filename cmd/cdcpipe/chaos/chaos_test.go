@@ -70,15 +70,18 @@ func play(t *testing.T, seed uint64, pg *database, tally *tally) {
 	tally.begun()
 	var w *world
 	defer func() {
-		if t.Failed() && w != nil {
+		if t.Failed() {
 			tally.failed(seed)
 			t.Logf("again: %s\n%v", replay, &s)
+		}
+		if w != nil && (t.Failed() || os.Getenv("CHAOS_SEED") != "") {
 			for _, x := range w.workers {
 				t.Logf("a worker said:\n%s", x.said())
 			}
 		}
 	}()
 	w = newWorld(t, s, pg)
+	w.produce(0, w.total)
 	all := w.run()
 	for _, x := range w.workers[1:] {
 		x.retire()

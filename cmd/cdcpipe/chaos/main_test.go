@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -13,6 +14,12 @@ func TestMain(m *testing.M) {
 	roles := map[string]func() error{"worker": work, "broker": serveBroker, "redis": serveRedis}
 	role := os.Getenv(roleEnv)
 	if role == "" {
+		if n := os.Getenv("CHAOS_PARALLEL"); n != "" { // more than there are processors: schedules mostly wait
+			if err := flag.Set("test.parallel", n); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(2)
+			}
+		}
 		os.Exit(m.Run())
 	}
 	if err := roles[role](); err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -26,8 +27,9 @@ import (
 
 // A database is a PostgreSQL that one schedule at a time uses.
 type database struct {
-	dir string
-	s   *pgserver.Server
+	dir      string
+	settings map[string]string // besides the usual
+	s        *pgserver.Server
 }
 
 func newDatabase(t *testing.T) *database {
@@ -61,12 +63,21 @@ func (d *database) start(t *testing.T) {
 	if d.s != nil {
 		port = d.s.Port()
 	}
-	var err error
-	d.s, err = pgserver.Start(ctx, pgserver.Config{Dir: d.dir, Port: port, Settings: map[string]string{
+	settings := map[string]string{
 		"fsync": "off", "shared_buffers": "64MB", "max_connections": "60", "max_wal_size": "1GB", "autovacuum": "off", "log_min_messages": "fatal",
-	}})
-	if err != nil {
-		t.Fatal(err)
+	}
+	maps.Copy(settings, d.settings)
+	for {
+		s, err := pgserver.Start(ctx, pgserver.Config{Dir: d.dir, Port: port, Settings: settings})
+		if err == nil {
+			d.s = s
+			return
+		}
+		select { // processes of the one that was killed may hold its memory for a moment
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -83,8 +94,9 @@ type world struct {
 	toLetters     *proxy // to PostgreSQL, for the outlets
 	dsn           string // past the proxy
 	workers       []*worker
-	killed        bool // a worker was, some time
-	outlets       bool // their tables have triggers
+	killed        bool   // a worker was, some time
+	outlets       bool   // their tables have triggers
+	only          string // the one key of users that is poison, if there is just one
 
 	total  int
 	events map[place]uint64 // index of the event at each place
@@ -125,7 +137,7 @@ func newWorld(t *testing.T, s schedule, pg *database) *world {
 	dir := scratch(t)
 	w.broker = serve(t, "broker", dirEnv+"="+filepath.Join(dir, "kafka"), listenEnv+"="+at, addressEnv+"="+w.toKafka.addr())
 	w.redis = serve(t, "redis", listenEnv+"="+freeAddress(t))
-	w.produce()
+	w.makeTopics()
 	return w
 }
 
@@ -149,7 +161,7 @@ func (w *world) makeDatabase() {
 	w.t.Cleanup(func() {
 		w.dsn = w.pg.s.DSN()
 		if !w.t.Failed() {
-			w.exec("DROP DATABASE " + name + " WITH (FORCE)")
+			w.exec("DROP DATABASE IF EXISTS " + name + " WITH (FORCE)")
 		}
 	})
 	w.dsn = strings.Replace(w.dsn, "/"+pgserver.Database+"?", "/"+name+"?", 1)
@@ -164,16 +176,18 @@ func (w *world) makeDatabase() {
 	}
 	sink.Close(w.t.Context())
 	w.raise("disk", "")
-	const tables = "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname LIKE 'shop%' AND c.relkind = 'r'"
-	w.trigger("disk", tables)
+	w.trigger("disk", replicaTables)
 	switch w.s.poison {
 	case allPoison:
-		w.exec("DO $$ DECLARE t text; BEGIN FOR t IN " + tables + " LOOP EXECUTE 'ALTER TABLE ' || t || ' ADD CONSTRAINT poison CHECK (false)'; END LOOP; END $$")
+		w.exec("DO $$ DECLARE t text; BEGIN FOR t IN " + replicaTables + " LOOP EXECUTE 'ALTER TABLE ' || t || ' ADD CONSTRAINT poison CHECK (false)'; END LOOP; END $$")
 	case somePoison:
-		w.exec("DO $$ DECLARE t text; BEGIN FOR t IN " + tables + " AND c.relname LIKE 'users%' LOOP EXECUTE 'ALTER TABLE ' || t || " +
+		w.exec("DO $$ DECLARE t text; BEGIN FOR t IN " + replicaTables + " AND c.relname LIKE 'users%' LOOP EXECUTE 'ALTER TABLE ' || t || " +
 			"' ADD CONSTRAINT poison CHECK (id::text NOT LIKE ''" + poisonous + "%'')'; END LOOP; END $$")
 	}
 }
+
+// replicaTables is a query that lists the tables behind the replica's views.
+const replicaTables = "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname LIKE 'shop%' AND c.relkind = 'r'"
 
 // poisonous is how the keys of users begin that are poison.
 const poisonous = "a"
@@ -218,30 +232,44 @@ func (w *world) connect(f func(context.Context, *pgx.Conn) error) {
 	}
 }
 
-// produce writes all events to Kafka.
-func (w *world) produce() {
+// client returns a client of Kafka, by way of the proxy.
+func (w *world) client(opts ...kgo.Opt) *kgo.Client {
 	w.t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(w.toKafka.addr()), kgo.DisableClientMetrics())
+	cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers(w.toKafka.addr()), kgo.DisableClientMetrics())...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.t.Cleanup(cl.Close)
+	return cl
+}
+
+func (w *world) makeTopics() {
+	w.t.Helper()
+	cl := w.client()
 	defer cl.Close()
 	if _, err := kadm.NewClient(cl).CreateTopics(w.t.Context(), int32(w.s.partitions), 1, nil, w.g.Topics()...); err != nil {
 		w.t.Fatal(err)
 	}
-	rs := make([]*kgo.Record, w.total)
+}
+
+// produce writes the events from one index up to another to Kafka.
+func (w *world) produce(from, to int) {
+	w.t.Helper()
+	cl := w.client()
+	defer cl.Close()
+	rs := make([]*kgo.Record, to-from)
 	for i := range rs {
 		var e generator.Event
-		w.g.Event(uint64(i), &e)
+		w.g.Event(uint64(from+i), &e)
 		rs[i] = &kgo.Record{Topic: e.Topic, Key: e.Key, Value: e.Value, Timestamp: e.Time,
-			Headers: []kgo.RecordHeader{{Key: generator.IndexHeader, Value: strconv.AppendInt(nil, int64(i), 10)}}}
+			Headers: []kgo.RecordHeader{{Key: generator.IndexHeader, Value: strconv.AppendInt(nil, int64(from+i), 10)}}}
 	}
 	if err := cl.ProduceSync(w.t.Context(), rs...).FirstErr(); err != nil {
 		w.t.Fatal(err)
 	}
 	for i, r := range rs {
 		p := place{r.Topic, r.Partition, r.Offset}
-		w.events[p], w.at[uint64(i)] = uint64(i), p
+		w.events[p], w.at[uint64(from+i)] = uint64(from+i), p
 		w.ends[p.part()] = max(w.ends[p.part()], p.offset)
 	}
 }
