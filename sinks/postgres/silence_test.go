@@ -27,7 +27,7 @@ func TestSilentServer(t *testing.T) {
 	front := newMutable(t, u.Host)
 	u.Host = front.ln.Addr().String()
 	tbl := table(t, `CREATE TABLE k.t (id int PRIMARY KEY, b text)`)
-	s, err := postgres.New(postgres.Config{DSN: u.String(), Connections: 1, StatementTimeout: 100 * time.Millisecond, LockTimeout: 100 * time.Millisecond},
+	s, err := postgres.New(postgres.Config{DSN: u.String(), Connections: 1, StatementTimeout: 2 * time.Second, LockTimeout: time.Second},
 		"test", []*cdc.Table{tbl}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

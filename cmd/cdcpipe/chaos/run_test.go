@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"cdcpipe/pipeline"
 )
 
 // A worker is a process that runs the pipeline.
@@ -107,12 +110,17 @@ func (w *world) run() bool {
 			w.wrong("%d of %d records have settled after %v\n%s", n, w.total, limit, w.workers[0].said())
 			return false
 		}
+		if n >= w.total {
+			w.wait(50 * time.Millisecond)
+		}
 		w.wait(3 * time.Millisecond)
 	}
 }
 
-// recorded reports whether everything is on record. What a worker has settled, and
-// could not save before its partitions moved on, is read again.
+// recorded reports whether everything is on record, and committed to the group.
+// What a worker has settled, and could not save before its partitions moved on, is
+// read again; what was saved and not committed to the group their next owner
+// commits.
 func (w *world) recorded() (all bool) {
 	w.connect(func(ctx context.Context, c *pgx.Conn) error {
 		marks, err := offsets(ctx, c)
@@ -122,5 +130,26 @@ func (w *world) recorded() (all bool) {
 		}
 		return err
 	})
+	if !all {
+		return false
+	}
+	committed := w.committed()
+	for p, end := range w.ends {
+		all = all && committed[p] >= end
+	}
 	return all
+}
+
+// committed returns the offsets of the last records that are committed to the
+// group.
+func (w *world) committed() map[pipeline.Partition]int64 {
+	cl := w.client()
+	defer cl.Close()
+	committed, err := kadm.NewClient(cl).FetchOffsets(w.t.Context(), "chaos")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	got := map[pipeline.Partition]int64{}
+	committed.Each(func(o kadm.OffsetResponse) { got[partition(o.Topic, o.Partition)] = o.At - 1 })
+	return got
 }
