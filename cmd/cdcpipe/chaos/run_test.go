@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -70,11 +71,17 @@ func (x *worker) retire() {
 	}
 }
 
-// limit bounds a schedule.
-const limit = 2 * time.Minute
+// patience bounds a schedule: the longest take half a minute on an idle machine.
+func patience() time.Duration {
+	if d, err := time.ParseDuration(os.Getenv("CHAOS_LIMIT")); err == nil {
+		return d
+	}
+	return 3 * time.Minute
+}
 
 // run runs the schedule to its end. It reports whether all settled.
 func (w *world) run() bool {
+	limit := patience()
 	deadline := time.Now().Add(limit)
 	w.workers = []*worker{w.worker("first")}
 	due := w.s.faults
