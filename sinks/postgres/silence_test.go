@@ -61,7 +61,7 @@ type mutable struct {
 
 func newMutable(t *testing.T, target string) *mutable {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func newMutable(t *testing.T, target string) *mutable {
 			if err != nil {
 				return
 			}
-			s, err := net.Dial("tcp", target)
+			s, err := new(net.Dialer).DialContext(t.Context(), "tcp", target)
 			if err != nil {
 				c.Close()
 				continue

@@ -14,7 +14,7 @@ type failure struct {
 }
 
 var faults = []*failure{
-	{"worker: kill -9", 14, func(w *world, _ occurrence) { w.workers[0].kill(); w.killed = true }},
+	{"worker: kill -9", 14, func(w *world, _ occurrence) { w.workers[0].kill() }},
 	{"worker: a second joins and leaves", 6, func(w *world, o occurrence) { w.second(o, false) }},
 	{"worker: a second joins, kill -9", 4, func(w *world, o occurrence) { w.second(o, true) }},
 	{"PostgreSQL: kill -9", 8, func(w *world, o occurrence) { w.pg.kill(); w.wait(o.last / 2); w.pg.start(w.t) }},
@@ -66,7 +66,6 @@ func (w *world) second(o occurrence, kill bool) {
 	w.wait(o.last / 2)
 	if kill {
 		x.kill()
-		w.killed = true
 	}
 	x.retire()
 }

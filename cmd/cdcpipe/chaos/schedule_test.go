@@ -72,6 +72,12 @@ func newSchedule(seed uint64) schedule {
 	return s
 }
 
+// slow reports whether the schedule takes half a minute: the time in which a
+// client of Kafka gives up waiting.
+func (s *schedule) slow() bool {
+	return slices.ContainsFunc(s.faults, func(o occurrence) bool { return o.name == "network to Kafka: half-open" })
+}
+
 // clocks are how far a cluster's clock may be off.
 var clocks = []time.Duration{0, 0, 0, -time.Hour, -30 * 24 * time.Hour, -5 * 365 * 24 * time.Hour}
 

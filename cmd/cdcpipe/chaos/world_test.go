@@ -94,7 +94,6 @@ type world struct {
 	toLetters     *proxy // to PostgreSQL, for the outlets
 	dsn           string // past the proxy
 	workers       []*worker
-	killed        bool   // a worker was, some time
 	outlets       bool   // their tables have triggers
 	only          string // the one key of users that is poison, if there is just one
 
