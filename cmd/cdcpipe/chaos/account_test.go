@@ -36,7 +36,7 @@ type account struct {
 // time at all.
 const (
 	mayKeep = 24 << 20
-	mayHold = 160 << 20
+	mayHold = 176 << 20 // the program's own soft limit is 160 MiB
 )
 
 // refuses reports whether the replica's tables refuse event i.

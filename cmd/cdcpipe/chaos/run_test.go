@@ -28,7 +28,7 @@ func (w *world) worker(member string) *worker {
 	w.t.Helper()
 	x := &worker{w: w}
 	x.process = spawn(w.t, "worker", func(line []byte) { w.hear(x, line) },
-		fileEnv+"="+w.s.text(w.through(w.toPG), w.through(w.toLetters), w.toKafka.addr(), member), redisEnv+"="+w.redis.env[0][len(listenEnv)+1:], "GOMEMLIMIT=200MiB")
+		fileEnv+"="+w.s.text(w.through(w.toPG), w.through(w.toLetters), w.toKafka.addr(), member), redisEnv+"="+w.redis.env[0][len(listenEnv)+1:], "GOMEMLIMIT=160MiB")
 	return x
 }
 
