@@ -82,13 +82,13 @@ func (w *world) finish() {
 func TestRateWithRejects(t *testing.T) {
 	measured(t)
 	pg := newDatabase(t)
-	events := int(number("CHAOS_EVENTS", 100_000))
+	events := int(number("CHAOS_EVENTS", 200_000))
 	rate := func(seed uint64, malformed float64) (r float64) {
 		t.Run(fmt.Sprint(malformed), func(t *testing.T) {
 			w := measuring(t, pg, seed, events, malformed, true)
 			w.produce(0, events)
 			w.workers = []*worker{w.worker("first")}
-			w.until("begun", time.Minute, func() bool { return w.settled() > 0 })
+			w.until("begun", time.Minute, func() bool { return w.settled() > events/10 })
 			n := w.settled()
 			took := w.until("settled", 5*time.Minute, func() bool { return w.settled() >= events })
 			r = float64(events-n) / took.Seconds()
