@@ -38,6 +38,15 @@ type Reader interface {
 // row reports whether r is of a row, and not of a partition without one.
 func (r *Reading) row(t *Table) bool { return len(r.Key) == t.Key }
 
+// clustering returns the order-preserving form of the row's clustering values, if it
+// has any.
+func (r *Reading) clustering(t *Table) []byte {
+	if !t.Clustered() {
+		return nil
+	}
+	return t.AppendClustering(nil, r.Key[t.Partition:])
+}
+
 // regular returns the cells of regular columns.
 func (r *Reading) regular(t *Table) []Cell {
 	i := 0
@@ -72,7 +81,7 @@ func (r *Reading) Fact(t *Table, at int64) *Change {
 	c := &Change{Table: t, Op: Update, Key: r.Key, Time: at, Marker: Unwritten(), Deleted: NoTime}
 	first, last := t.Key, len(t.Columns)
 	if r.row(t) {
-		c.Clustering = t.AppendClustering(nil, r.Key[t.Partition:])
+		c.Clustering = r.clustering(t)
 	} else {
 		last = t.Key + t.Statics
 	}
@@ -111,7 +120,7 @@ func (r *Reading) Claim(t *Table, at int64) *Change {
 		c.Op = Update
 		return c
 	}
-	c.Clustering = t.AppendClustering(nil, r.Key[t.Partition:])
+	c.Clustering = r.clustering(t)
 	c.Marker = Stamp{Time: r.Oldest(t), Class: r.Expiry(t)}
 	if c.Marker.Time == math.MaxInt64 {
 		c.Marker.Time = at

@@ -42,7 +42,7 @@ func prefixOf(t *cdc.Table) string { return t.String() + "/" }
 // again.
 func logOf(t *cdc.Table) string {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%s %t", t.CQL(), t.Facts)
+	h.Write(fmt.Appendf(nil, "%s %t", t.CQL(), t.Facts))
 	return fmt.Sprintf("%016x", h.Sum64())
 }
 
