@@ -3,6 +3,7 @@ package cdc
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // A Held is what a replica has of a row, or of the static columns of a partition.
@@ -83,9 +84,9 @@ func (h *Held) only(c *Change) *Change {
 func (h *Held) removal(t *Table, at int64) *Change {
 	c := &Change{Table: t, Op: DeleteRow, Key: h.Key, Clustering: h.Clustering, Time: at, Marker: Unwritten(), Deleted: at}
 	if len(h.Key) < t.Key { // a range that holds this row alone
-		prefix := h.Clustering[:len(h.Clustering)-1]
+		prefix := slices.Clip(h.Clustering[:len(h.Clustering)-1])
 		c.Op, c.Clustering = DeleteRange, nil
-		c.Bounds = Bounds{Low: append(prefix[:len(prefix):len(prefix)], markBefore), High: append(prefix[:len(prefix):len(prefix)], markAfter)}
+		c.Bounds = Bounds{Low: append(prefix, markBefore), High: append(prefix, markAfter)}
 	}
 	return c
 }

@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"cdcpipe/pipeline/cdc"
@@ -94,18 +95,20 @@ func (c *check) cell(want, got *cdc.Cell, add func(column int32, what, want, got
 	// is written again.
 	w := written(c.to, want)
 	if w != 0 && w != written(c.to, got) && (c.to.Facts || w != got.Time) {
-		add(want.Column, InTime, fmt.Sprint(w), fmt.Sprint(written(c.to, got)))
+		add(want.Column, InTime, decimal(w), decimal(written(c.to, got)))
 	}
 	if d := want.Class - got.Class; (want.Class == cdc.Live) != (got.Class == cdc.Live) || d > c.cfg.Tolerance || d < -c.cfg.Tolerance {
 		add(want.Column, InExpiry, expiry(want.Class), expiry(got.Class))
 	}
 }
 
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
+
 func expiry(class int64) string {
 	if class == cdc.Live {
 		return "never"
 	}
-	return fmt.Sprint(class)
+	return decimal(class)
 }
 
 // maxText bounds what is quoted of a value.
