@@ -65,7 +65,7 @@ func exitCode(err error) int {
 		return exitBug
 	case fault.Abandoned:
 		return exitInterrupted
-	case fault.DrainTimeout:
+	case fault.DrainTimeout, fault.Incomplete:
 		return exitTemporary
 	default:
 		if strings.HasPrefix(string(code), "CDC-6") || strings.HasPrefix(string(code), "CDC-3") || code == fault.ObjectInTheWay || code == fault.MigrationFailed {

@@ -16,6 +16,8 @@ const (
 	JavaMissing     Code = "CDC-8012"
 	MavenMissing    Code = "CDC-8013"
 	ArtifactMissing Code = "CDC-8014"
+	Incomplete      Code = "CDC-8015"
+	ReplicaDiffers  Code = "CDC-8016"
 	BrokenInvariant Code = "CDC-9001"
 )
 
@@ -35,6 +37,8 @@ func runEntries() []Entry {
 		{JavaMissing, "Java 17 not found", "Install a JDK 17 (Debian: apt-get install openjdk-17-jdk-headless), or name its directory in JAVA_HOME."},
 		{MavenMissing, "Maven not found", "Install Maven (Debian: apt-get install maven), which fetches the programs of the servers into the cache; it is not needed once they are there."},
 		{ArtifactMissing, "programs of the servers could not be fetched", "Read what Maven says; check the network, and the mirrors of Maven's settings.xml if it needs any."},
+		{Incomplete, "not complete yet", "What was done stays done: call the same command again, and it goes on from there."},
+		{ReplicaDiffers, "replica differs from Cassandra", "Let cdcpipe verify --repair heal the rows. If they differ again, look for a table without cdc, an agent that does not run, or rejected records."},
 		{BrokenInvariant, "broken invariant", "This is a bug in cdcpipe: nothing unsettled was committed; report the message."},
 	}
 }
