@@ -176,7 +176,8 @@ func TestE2ESnapshotAndVerify(t *testing.T) {
 			case 1:
 				err = c.Query("UPDATE snap.mixed SET l = l + ['z'], m['n'] = ? WHERE p = ? AND c = ?", i, p, fmt.Sprint(k)).Exec()
 			case 2:
-				err = c.Query("UPDATE snap.mixed SET s = ? WHERE p = ?", fmt.Sprint(i), p).Exec()
+				// A static value that is written alone has no event.
+				err = c.Query("INSERT INTO snap.mixed (p, c, s) VALUES (?, ?, ?)", p, fmt.Sprint(k), fmt.Sprint(i)).Exec()
 			case 3:
 				err = c.Query("DELETE FROM snap.mixed WHERE p = ? AND c = ?", p, fmt.Sprint(k)).Exec()
 			default:
