@@ -125,7 +125,7 @@ func (q *question) read(ctx context.Context, h *Hydrate, in []pipeline.Record[*c
 		return err
 	}
 	c := in[q.of].Value
-	if c.Deleted == cdc.NoTime {
+	if !deletes(c) {
 		q.readings, err = h.reader.ReadRows(ctx, q.table, q.key, nil)
 		return err
 	}
@@ -142,6 +142,9 @@ func (q *question) read(ctx context.Context, h *Hydrate, in []pipeline.Record[*c
 	})
 }
 
+// deletes reports whether c is about more than a row and its partition's static values.
+func deletes(c *cdc.Change) bool { return c.Op == cdc.DeletePartition || c.Op == cdc.DeleteRange }
+
 // answer sends on what was read.
 func (q *question) answer(in []pipeline.Record[*cdc.Change], out *pipeline.Outbox[*cdc.Change]) {
 	switch {
@@ -153,7 +156,7 @@ func (q *question) answer(in []pipeline.Record[*cdc.Change], out *pipeline.Outbo
 				out.Divert(i, pipeline.Invalid, q.err)
 			}
 		}
-	case q.of >= 0 && in[q.of].Value.Deleted == cdc.NoTime:
+	case q.of >= 0 && !deletes(in[q.of].Value):
 		s := &cdc.Change{Table: q.plan.facts, Op: cdc.Update, Key: q.key, Time: in[q.of].Value.Time, Marker: cdc.Unwritten(),
 			Deleted: cdc.NoTime, Cells: q.statics(), Event: in[q.of].Value.Event}
 		out.EmitKeyed(q.of, s.Hash(), s)
