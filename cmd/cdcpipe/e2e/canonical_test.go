@@ -20,6 +20,10 @@ func valueOf(t *cdc.Type, v cdc.Value) string {
 	if len(v) == 0 && t.Kind != cdc.Text && t.Kind != cdc.Ascii && t.Kind != cdc.Blob {
 		return empty
 	}
+	if t.Kind == cdc.Timestamp || t.Kind == cdc.Time { // the pipeline keeps them in bigint
+		n, _ := v.Int(t.Kind)
+		return strconv.FormatInt(n, 10)
+	}
 	return canonical(t, string(t.AppendText(nil, v)))
 }
 
