@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"cdcpipe/cmd/cdcpipe/agent"
@@ -61,10 +62,13 @@ func (d *doctor) changes(s *spec.Spec, source any) {
 			if err != nil {
 				return "", err
 			}
-			arrivals, err := d.arrivals(where, tables, s.Config.Schema.Cassandra.Keyspaces, agent.Topics{All: topics, Reads: k.Reads, Named: k.Named()})
+			arrivals, err := d.arrivals(where, tables, replicated(&s.Config), agent.Topics{All: topics, Reads: k.Reads, Named: k.Named()})
 			found = append(found, arrivals...)
 			return "compared", err
 		})
+	}
+	if y := s.Config.Canary; y != nil && tables != nil {
+		found = append(found, agent.Perch(tables, y.Keyspace, y.Table)...)
 	}
 	for _, f := range found {
 		severity := warns
@@ -75,16 +79,25 @@ func (d *doctor) changes(s *spec.Spec, source any) {
 	}
 }
 
+// replicated returns the keyspaces that a file names, with the canary's.
+func replicated(c *spec.Config) []string {
+	keyspaces := slices.Clone(c.Schema.Cassandra.Keyspaces)
+	if c.Canary != nil && len(keyspaces) > 0 {
+		keyspaces = append(keyspaces, c.Canary.Keyspace)
+	}
+	return keyspaces
+}
+
 func (d *doctor) arrivals(where cassandra.Config, tables []cassandra.Listing, keyspaces []string, topics agent.Topics) ([]agent.Finding, error) {
 	reader, err := cassandra.NewReader(where)
 	if err != nil {
 		return nil, err
 	}
 	defer reader.Close()
-	now := time.Now()
-	return agent.Arrivals(tables, keyspaces, topics, now, func(t *cdc.Table) (cassandra.Sample, error) {
+	until := time.Now().Add(-agent.Patience).UnixMicro()
+	return agent.Arrivals(tables, keyspaces, topics, func(t *cdc.Table) (cassandra.Sample, error) {
 		ctx, cancel := context.WithTimeout(d.ctx, sampleTimeout)
 		defer cancel()
-		return reader.Sample(ctx, t, sampledRows, now.UnixMicro())
+		return reader.Sample(ctx, t, sampledRows, until)
 	}), nil
 }

@@ -81,17 +81,20 @@ func (s *Schema) CDCEnabled(ctx context.Context) (bool, error) {
 // A Sample is what some rows of a table say of all of it.
 type Sample struct {
 	Rows   int   // that were looked at
-	Newest int64 // the greatest write time among them that is not after the limit given, 0 if none is known
+	Newest int64 // the greatest write time among them up to the limit given, 0 if none is known
+	Newer  bool  // there are write times after it
 }
 
-// Sample looks at up to n rows of a table. Write times after until, in microseconds,
-// are not counted: clients may give any.
+// Sample looks at up to n rows of a table. Write times are told up to until, in
+// microseconds.
 func (r *Reader) Sample(ctx context.Context, t *cdc.Table, n int, until int64) (Sample, error) {
 	var s Sample
 	err := r.ReadTokens(ctx, t, math.MinInt64, math.MaxInt64, func(x cdc.Reading) error {
 		s.Rows++
 		for _, c := range x.Cells {
-			if c.Time <= until {
+			if c.Time > until {
+				s.Newer = true
+			} else {
 				s.Newest = max(s.Newest, c.Time)
 			}
 		}

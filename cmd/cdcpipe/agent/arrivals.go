@@ -13,9 +13,9 @@ import (
 	"cdcpipe/sources/kafka"
 )
 
-// patience is how long a change may take from Cassandra to its topic before it is
+// Patience is how long a change may take from Cassandra to its topic before it is
 // missed. It covers clocks that differ, too.
-const patience = time.Minute
+const Patience = time.Minute
 
 // Topics is what is known of the topics that the agent sends to.
 type Topics struct {
@@ -66,13 +66,13 @@ func (t Topics) prefixes(tables []cassandra.Listing) map[string]bool {
 	return found
 }
 
-// A Sampler tells what some of a table's rows say.
+// A Sampler tells what some of a table's rows say of the time until [Patience] ago.
 type Sampler func(*cdc.Table) (cassandra.Sample, error)
 
 // Arrivals compares the tables of some keyspaces with what has arrived of them. With
 // no keyspace given it does so for all, and takes it that tables whose topics the
 // source does not read are another's.
-func Arrivals(tables []cassandra.Listing, keyspaces []string, topics Topics, now time.Time, sample Sampler) (found []Finding) {
+func Arrivals(tables []cassandra.Listing, keyspaces []string, topics Topics, sample Sampler) (found []Finding) {
 	prefixes := topics.prefixes(tables)
 	wanted := func(l cassandra.Listing) bool {
 		for p := range prefixes {
@@ -96,7 +96,7 @@ func Arrivals(tables []cassandra.Listing, keyspaces []string, topics Topics, now
 				found = append(found, warning("table "+l.String(), fault.TopicUnread, "it has cdc = true, and the source does not read its topic"))
 			}
 		default:
-			if f, ok := arrival(l, topics.of(l), now, sample); ok {
+			if f, ok := arrival(l, topics.of(l), sample); ok {
 				found = append(found, f)
 			}
 		}
@@ -108,7 +108,7 @@ func Arrivals(tables []cassandra.Listing, keyspaces []string, topics Topics, now
 }
 
 // arrival compares one table with its topics.
-func arrival(l cassandra.Listing, read []kafka.Topic, now time.Time, sample Sampler) (Finding, bool) {
+func arrival(l cassandra.Listing, read []kafka.Topic, sample Sampler) (Finding, bool) {
 	about := "table " + l.String()
 	s, err := sample(l.Table)
 	if err != nil {
@@ -126,11 +126,11 @@ func arrival(l cassandra.Listing, read []kafka.Topic, now time.Time, sample Samp
 	switch {
 	case ended == 0 && s.Rows == 0:
 		return warning(about, fault.AgentAwaited, "it has cdc = true, and neither rows nor a topic with records"), true
-	case ended == 0 && s.Newest > 0 && now.Sub(written) < patience:
+	case ended == 0 && s.Newest == 0 && s.Newer:
 		return warning(about, fault.AgentAwaited, "it has cdc = true and rows of the last minute, and no topic with records"), true
 	case ended == 0:
 		return failure(about, fault.AgentSilent, "it has cdc = true and rows, and no topic with records"), true
-	case !newest.IsZero() && now.Sub(written) > patience && written.Sub(newest) > patience:
+	case !newest.IsZero() && written.Sub(newest) > Patience:
 		return failure(about, fault.AgentBehind, "it has a row written at %s, and the newest record of topic %s is of %s",
 			written.UTC().Format(time.RFC3339), read[0].Name, newest.UTC().Format(time.RFC3339)), true
 	}

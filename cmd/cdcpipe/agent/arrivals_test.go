@@ -18,8 +18,13 @@ func TestArrivals(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_000_000, 0)
 	at := func(ago time.Duration) cassandra.Sample {
+		if ago < agent.Patience {
+			return cassandra.Sample{Rows: 1, Newer: true}
+		}
 		return cassandra.Sample{Rows: 1, Newest: now.Add(-ago).UnixMicro()}
 	}
+	busy := at(30 * time.Minute)
+	busy.Newer = true
 	topic := func(name string, ago time.Duration) kafka.Topic {
 		return kafka.Topic{Name: name, Ended: 1, Newest: now.Add(-ago)}
 	}
@@ -42,6 +47,8 @@ func TestArrivals(t *testing.T) {
 		{"only keys", tables, []kafka.Topic{topic("cdc.k.t", time.Hour)}, nil, cassandra.Sample{Rows: 3}, ""},
 		{"an old topic that is empty now", tables, []kafka.Topic{{Name: "cdc.k.t", Ended: 9}}, nil, at(time.Hour), ""},
 		{"behind", tables, []kafka.Topic{topic("cdc.k.t", time.Hour)}, nil, at(30 * time.Minute), "CDC-7032 FAIL table k.t"},
+		{"behind, and busy", tables, []kafka.Topic{topic("cdc.k.t", time.Hour)}, nil, busy, "CDC-7032 FAIL table k.t"},
+		{"no topic, old and new rows", tables, nil, nil, busy, "CDC-7030 FAIL table k.t"},
 		{"two agents, one behind", tables, []kafka.Topic{topic("cdc.k.t", time.Hour), topic("cdc2.k.t", 0)}, nil, at(30 * time.Minute), ""},
 		{"no topic, rows", tables, nil, nil, at(time.Hour), "CDC-7030 FAIL table k.t"},
 		{"no topic, only keys", tables, nil, nil, cassandra.Sample{Rows: 3}, "CDC-7030 FAIL table k.t"},
@@ -59,7 +66,7 @@ func TestArrivals(t *testing.T) {
 		for i := range x.topics {
 			x.topics[i].Read = reads(x.topics[i].Name)
 		}
-		found := agent.Arrivals(x.tables, []string{"k"}, agent.Topics{All: x.topics, Reads: reads, Named: x.named}, now, func(*cdc.Table) (cassandra.Sample, error) {
+		found := agent.Arrivals(x.tables, []string{"k"}, agent.Topics{All: x.topics, Reads: reads, Named: x.named}, func(*cdc.Table) (cassandra.Sample, error) {
 			if x.sample.Rows == failing {
 				return cassandra.Sample{}, errors.New("too many tombstones")
 			}
@@ -91,7 +98,7 @@ func TestScope(t *testing.T) {
 		{[]string{"m"}, []string{"CDC-7034 warn table m.t"}},
 		{nil, []string{"CDC-7031 warn table l.t"}},
 	} {
-		if got := shown(agent.Arrivals(tables, x.keyspaces, topics, time.Now(), none)); !slices.Equal(got, x.want) {
+		if got := shown(agent.Arrivals(tables, x.keyspaces, topics, none)); !slices.Equal(got, x.want) {
 			t.Errorf("%q: got %q, want %q", x.keyspaces, got, x.want)
 		}
 	}

@@ -74,6 +74,22 @@ func shapes(about string, l cassandra.Listing) (found []Finding) {
 	return found
 }
 
+// Perch looks whether the canary's table is there. Whether its changes arrive is told by
+// [Arrivals], as of any other.
+func Perch(tables []cassandra.Listing, keyspace, table string) []Finding {
+	for _, l := range tables {
+		if l.Keyspace != keyspace || l.Name != table {
+			continue
+		}
+		if !l.CDC {
+			return []Finding{failure("canary", fault.CanaryRefused, "table %s has no CDC; execute: ALTER TABLE %[1]s WITH cdc = true", l)}
+		}
+		return nil
+	}
+	return []Finding{warning("canary", fault.AgentAwaited, "table %s.%s is not there yet: cdcpipe run makes it; restart Debezium's agents once after that",
+		cdc.QuoteIdent(keyspace), cdc.QuoteIdent(table))}
+}
+
 // nestedSet reports whether t has a set within a frozen collection; within says that
 // t stands in one.
 func nestedSet(t *cdc.Type, within bool) bool {

@@ -82,3 +82,18 @@ func TestListed(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+func TestPerch(t *testing.T) {
+	t.Parallel()
+	tables := listings(t, `CREATE TABLE cdcpipe.canary (worker text PRIMARY KEY)`)
+	for _, x := range []struct {
+		table string
+		cdc   bool
+		want  []string
+	}{{"canary", true, nil}, {"canary", false, []string{"CDC-7042 FAIL canary"}}, {"robin", true, []string{"CDC-7031 warn canary"}}} {
+		tables[0].CDC = x.cdc
+		if got := shown(agent.Perch(tables, "cdcpipe", x.table)); !slices.Equal(got, x.want) {
+			t.Errorf("%s, %v: got %q, want %q", x.table, x.cdc, got, x.want)
+		}
+	}
+}
