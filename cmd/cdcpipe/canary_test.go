@@ -20,7 +20,7 @@ func TestCanaryInReplica(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	r, err := canary.NewReplica(s.DSN(), "cdc pipe", "canary")
+	r, err := canary.NewReplica(ctx, s.DSN(), "cdc pipe", "canary")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestCanaryInReplica(t *testing.T) {
 	if _, err := r.Newest(ctx, "w"); err == nil {
 		t.Error("another table passes for the canary's")
 	}
-	if _, err := canary.NewReplica("postgres://u:hush@[", "k", "t"); err == nil || strings.Contains(err.Error(), "hush") {
+	if _, err := canary.NewReplica(ctx, "postgres://u:hush@[", "k", "t"); err == nil || strings.Contains(err.Error(), "hush") {
 		t.Errorf("got %v", err)
 	}
 }

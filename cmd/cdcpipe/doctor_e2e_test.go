@@ -220,8 +220,7 @@ func TestE2EDoctor(t *testing.T) {
 		"CDC-3006 tables", "CDC-3006 table shop.hits", "CDC-3006 table shop.users",
 	})
 	w.cql("DROP MATERIALIZED VIEW shop.by_v")
-	from := w.restart()
-	t.Logf("%s", w.agentLog(from))
+	w.restart()
 	w.cql("DROP TABLE shop.hits")
 	w.cql("DROP TABLE shop.dots")
 	w.cql("DROP TABLE shop.homes")
@@ -231,7 +230,7 @@ func TestE2EDoctor(t *testing.T) {
 	w.keyspace(`"Mixed"`)
 	w.cql(`CREATE TABLE "Mixed".t (id int PRIMARY KEY) WITH cdc = true`)
 	w.names(exitFailure, []string{`CDC-7035 keyspace "Mixed"`})
-	from = w.restart()
+	from := w.restart()
 	until(t, func() string { return tail(w.agentLog(from)) }, func() bool { return strings.Contains(w.agentLog(from), "No value present") })
 	w.names(exitFailure, []string{`CDC-7035 keyspace "Mixed"`}, "--agent", w.AgentURL()) // which says that it is well
 	w.cql(`ALTER TABLE "Mixed".t WITH cdc = false`)

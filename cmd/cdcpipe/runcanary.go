@@ -36,7 +36,7 @@ func startCanary(ctx context.Context, s *spec.Spec, log *slog.Logger) (metrics [
 	if err != nil {
 		return nil, nil, fault.Wrap(fault.ConfigValue, fmt.Errorf("schema.cassandra: %w", err))
 	}
-	replica, err := canary.NewReplica(sink.DSN, cfg.Keyspace, cfg.Table)
+	replica, err := canary.NewReplica(ctx, sink.DSN, cfg.Keyspace, cfg.Table)
 	if err != nil {
 		writer.Close()
 		return nil, nil, fault.Wrap(fault.ConfigValue, fmt.Errorf("canary: %w", err))

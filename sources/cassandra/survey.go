@@ -103,7 +103,7 @@ func (r *Reader) Sample(ctx context.Context, t *cdc.Table, n int, until int64) (
 		}
 		return nil
 	})
-	if err == errSampled { // as it was returned
+	if errors.Is(err, errSampled) {
 		err = nil
 	}
 	return s, err

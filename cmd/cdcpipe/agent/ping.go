@@ -20,7 +20,7 @@ func Ping(ctx context.Context, url string) (found string, err error) {
 	if err != nil {
 		return "", fault.New(fault.AgentDown, "%w", err)
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }() // it was only read
 	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<10))
 	if err != nil {
 		return "", fault.New(fault.AgentDown, "%w", err)

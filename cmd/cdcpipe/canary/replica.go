@@ -20,7 +20,7 @@ type Replica struct {
 
 // NewReplica returns a reader of a table's view; nothing is dialled before it is asked.
 // The error does not quote the DSN, which may hold a password.
-func NewReplica(dsn, keyspace, table string) (*Replica, error) {
+func NewReplica(ctx context.Context, dsn, keyspace, table string) (*Replica, error) {
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, errors.New("dsn: not an address of PostgreSQL")
@@ -28,7 +28,7 @@ func NewReplica(dsn, keyspace, table string) (*Replica, error) {
 	cfg.MaxConns = 1
 	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec // poolers may not keep prepared statements
 	cfg.ConnConfig.RuntimeParams["application_name"] = "cdcpipe-canary"
-	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("set up a connection to PostgreSQL: %w", err)
 	}
