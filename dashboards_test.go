@@ -33,7 +33,7 @@ func exported(t *testing.T) map[string][]string {
 		if m == nil {
 			t.Fatalf("unknown form of %s", d)
 		}
-		metrics[m[1]] = strings.Split(m[2]+m[3], ",") // none has both
+		metrics[m[1]] = strings.FieldsFunc(m[2]+","+m[3], func(r rune) bool { return r == ',' })
 	}
 	v, err := stages.NewValidate(stages.DefaultValidate(), nil)
 	if err != nil {

@@ -28,12 +28,15 @@ func warning(about string, code fault.Code, format string, args ...any) Finding 
 	return Finding{about, false, fault.New(code, format, args...)}
 }
 
-// Shapes returns what among the tables with CDC is known to break the agent
-// (docs/cassandra-setup.md, "Silent failures of the agent"), or cannot be replicated.
-// Those of all keyspaces count: one can take down the others.
+// Shapes returns what is known to break the agent (docs/cassandra-setup.md, "Silent
+// failures of the agent"), or cannot be replicated. Tables with CDC of all keyspaces
+// count, and with vectors those without: one can take down the others.
 func Shapes(tables []cassandra.Listing) (found []Finding) {
 	var odd string // the keyspace reported last
 	for _, l := range tables {
+		if l.Table != nil {
+			found = append(found, vectors(l)...)
+		}
 		if !l.CDC {
 			continue
 		}
@@ -52,6 +55,17 @@ func Shapes(tables []cassandra.Listing) (found []Finding) {
 	return found
 }
 
+// vectors returns the columns at which the agent gives up reading the schema.
+func vectors(l cassandra.Listing) (found []Finding) {
+	for _, c := range l.Table.Columns {
+		if holds(c.Type, cdc.Vector) {
+			found = append(found, failure("table "+l.String(), fault.AgentVector, "column %s %s: once the agent starts anew, no table of the cluster has events",
+				cdc.QuoteIdent(c.Name), c.Type))
+		}
+	}
+	return found
+}
+
 func shapes(about string, l cassandra.Listing) (found []Finding) {
 	if l.Table.Counter() {
 		found = append(found, failure(about, fault.TableRefused, "it has counters"))
@@ -63,9 +77,6 @@ func shapes(about string, l cassandra.Listing) (found []Finding) {
 		name := fmt.Sprintf("column %s %s", cdc.QuoteIdent(c.Name), c.Type)
 		if nestedSet(c.Type, false) {
 			found = append(found, failure(about, fault.AgentSets, "%s: the first write of it ends the agent", name))
-		}
-		if holds(c.Type, cdc.Vector) {
-			found = append(found, failure(about, fault.AgentVector, "%s", name))
 		}
 		if holds(c.Type, cdc.UDT) {
 			found = append(found, warning(about, fault.AgentUDT, "%s", name))

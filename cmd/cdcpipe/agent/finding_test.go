@@ -63,7 +63,8 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-// Only tables with CDC count; what cannot be read and views are named.
+// Tables without CDC count only if they have vectors; what cannot be read and views
+// are named.
 func TestListed(t *testing.T) {
 	t.Parallel()
 	tables := listings(t, `CREATE TABLE k.a (id int PRIMARY KEY); CREATE TABLE "K".b (id int PRIMARY KEY, v vector<float, 3>)`)
@@ -71,14 +72,14 @@ func TestListed(t *testing.T) {
 	tables[1].Views = []string{"V"}
 	tables = append(tables, cassandra.Listing{Keyspace: "k", Name: "c", CDC: true, Err: fault.Wrap(fault.BadDefinition, errors.New("column x"))})
 	found := agent.Shapes(tables)
-	want := []string{"CDC-3006 warn table k.a", "CDC-3005 FAIL table k.c"}
+	want := []string{`CDC-7038 FAIL table "K".b`, "CDC-3006 warn table k.a", "CDC-3005 FAIL table k.c"}
 	if got := shown(found); !slices.Equal(got, want) {
 		t.Fatalf("got %q, want %q", got, want)
 	}
-	if got := found[0].Err.Error(); !strings.Contains(got, `view "V"`) {
+	if got := found[1].Err.Error(); !strings.Contains(got, `view "V"`) {
 		t.Errorf("got %s", got)
 	}
-	if got := found[1].Err.Error(); got != "CDC-3005 column x" {
+	if got := found[2].Err.Error(); got != "CDC-3005 column x" {
 		t.Errorf("got %s", got)
 	}
 }
