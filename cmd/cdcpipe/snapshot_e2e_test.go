@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -18,6 +19,7 @@ import (
 
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"cdcpipe/cmd/cdcpipe/realstack"
 )
@@ -115,8 +117,25 @@ func (c *copying) sql(sql string) {
 	}
 }
 
-// call runs the program, with a signal after a while if that is given.
-func (c *copying) call(signal time.Duration, args ...string) (code int, stdout string) {
+func (c *copying) count(sql string) (n int) {
+	c.Helper()
+	conn, err := pgx.Connect(c.Context(), c.stack.DSN())
+	if err != nil {
+		c.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	err = conn.QueryRow(c.Context(), sql).Scan(&n)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42P01" {
+		return 0 // nothing is there yet
+	}
+	if err != nil {
+		c.Fatalf("%s: %v", sql, err)
+	}
+	return n
+}
+
+// call runs the program. It is told to stop as soon as enough says so, if that is given.
+func (c *copying) call(enough func() bool, args ...string) (code int, stdout string) {
 	c.Helper()
 	cmd := exec.CommandContext(c.Context(), c.bin, append(args, "-f", c.file(), "-o", "json")...)
 	var out, errs strings.Builder
@@ -124,9 +143,15 @@ func (c *copying) call(signal time.Duration, args ...string) (code int, stdout s
 	if err := cmd.Start(); err != nil {
 		c.Fatal(err)
 	}
-	if signal > 0 {
-		stop := time.AfterFunc(signal, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
-		defer stop.Stop()
+	if enough != nil {
+		for !enough() {
+			select {
+			case <-time.After(10 * time.Millisecond):
+			case <-c.Context().Done():
+				c.Fatal(c.Context().Err())
+			}
+		}
+		_ = cmd.Process.Signal(syscall.SIGTERM)
 	}
 	_ = cmd.Wait() // the code tells
 	if code = cmd.ProcessState.ExitCode(); code != 0 {
@@ -198,21 +223,23 @@ func TestE2ESnapshotAndVerify(t *testing.T) {
 		wg.Wait()
 	}()
 
-	code, out := c.call(1500*time.Millisecond, "snapshot", "--rate", "500")
+	code, out := c.call(func() bool {
+		return c.count(`SELECT count(*) FROM cdcpipe._cdc_offsets WHERE pipeline = 'snap-snapshot'`) > 0
+	}, "snapshot", "--rate", "300")
 	if s := decoded[snapshotSummary](t, out); code != exitTemporary || s.Complete || s.Rows == 0 {
 		t.Errorf("stopped: exit %d, %+v", code, s)
 	}
-	code, out = c.call(0, "snapshot")
+	code, out = c.call(nil, "snapshot")
 	if s := decoded[snapshotSummary](t, out); code != 0 || !s.Complete || s.Resumed == 0 {
 		t.Errorf("gone on with: exit %d, %+v", code, s)
 	}
-	code, out = c.call(0, "verify", "--settle", "10s")
+	code, out = c.call(nil, "verify", "--settle", "30s")
 	if s := decoded[verifySummary](t, out); code != 0 || !s.Equal {
 		t.Fatalf("with writes going on: exit %d\n%s", code, out)
 	}
 	stop()
 	wg.Wait()
-	code, out = c.call(0, "verify", "--settle", "10s")
+	code, out = c.call(nil, "verify", "--settle", "30s")
 	if s := decoded[verifySummary](t, out); code != 0 || !s.Equal {
 		t.Fatalf("at rest: exit %d\n%s", code, out)
 	}
@@ -235,7 +262,7 @@ func TestE2ESnapshotAndVerify(t *testing.T) {
 		if i == 1 {
 			args = append(args, "--repair")
 		}
-		code, out = c.call(0, args...)
+		code, out = c.call(nil, args...)
 		s := decoded[verifySummary](t, out)
 		var differing int64
 		for _, r := range s.Tables {
