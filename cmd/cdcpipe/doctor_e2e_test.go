@@ -172,16 +172,14 @@ func TestE2EDoctor(t *testing.T) {
 
 	t.Log("a nested set")
 	w.cql("CREATE TABLE shop.nested (id int PRIMARY KEY, v frozen<map<text, frozen<list<frozen<set<int>>>>>>) WITH cdc = true")
-	awaited := "CDC-7031 table shop.nested"
-	w.names(exitFailure, []string{"CDC-7036 table shop.nested", awaited})
-	w.flows()
-	w.cql("INSERT INTO shop.nested (id, v) VALUES (1, {'a': [{1, 2}]})")
-	until(t, func() string { return "the agent survives a nested set:\n" + tail(w.agentLog(0)) }, func() bool { return w.Component(realstack.Agent).PID() == 0 })
-	w.names(exitFailure, []string{"CDC-7036 table shop.nested", awaited, "CDC-7039 agent " + w.AgentURL()}, "--agent", w.AgentURL())
-	w.cql("ALTER TABLE shop.nested WITH cdc = false")
+	w.names(exitFailure, []string{"CDC-7036 table shop.nested", "CDC-7031 table shop.nested"})
+	w.cql("DROP TABLE shop.nested")
+
+	t.Log("an agent that is gone")
+	w.Component(realstack.Agent).Kill()
+	w.names(exitUnavailable, []string{"CDC-7039 agent " + w.AgentURL()}, "--agent", w.AgentURL())
 	w.restart()
 	w.flows()
-	w.cql("DROP TABLE shop.nested")
 
 	t.Log("a table made together with its keyspace; one without CDC")
 	w.keyspace("late")
