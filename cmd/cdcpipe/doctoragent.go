@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"cdcpipe/cmd/cdcpipe/agent"
@@ -60,7 +61,7 @@ func (d *doctor) changes(s *spec.Spec, source any) {
 		var topics []kafka.Topic
 		d.check("topics in Kafka", func(ctx context.Context) (_ string, err error) {
 			topics, err = k.Survey(ctx)
-			return fmt.Sprintf("%d", len(topics)), err
+			return strconv.Itoa(len(topics)), err
 		})
 		if topics != nil {
 			arrivals, err := d.arrivals(where, tables, replicated(&s.Config), agent.Topics{All: topics, Reads: k.Reads, Named: k.Named()})
