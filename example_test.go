@@ -263,7 +263,7 @@ func Example_kafkaToPostgres() { //nolint:testableexamples // it needs both
 		fmt.Println(err)
 		return
 	}
-	letters, err := postgres.NewLetters(postgres.LettersConfig{DSN: os.Getenv("PG_DSN")})
+	letters, err := postgres.NewLetters(postgres.LettersConfig{DSN: os.Getenv("PG_DSN")}, "shop", log)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -23,7 +23,7 @@ func newApp(c console) *cli.App {
 		Suggest:              true,
 		ExitErrHandler:       func(*cli.Context, error) {},
 		Commands: []*cli.Command{
-			runCommand(c), configCommand(c), doctorCommand(c), devCommand(c), versionCommand(c), completionCommand(c),
+			runCommand(c), configCommand(c), doctorCommand(c), migrateCommand(c), devCommand(c), versionCommand(c), completionCommand(c),
 		},
 		Action: func(ctx *cli.Context) error {
 			if name := ctx.Args().First(); name != "" {

@@ -46,6 +46,9 @@ func TestWrongUse(t *testing.T) {
 		{"config show", exitUsage, "-f is missing"},
 		{"config init -f FILE", exitConfig, "file exists"},
 		{"doctor -f /none.yaml", exitConfig, "no such file"},
+		{"migrate up", exitUsage, "give either -f"},
+		{"migrate up -f FILE --schema x", exitUsage, "--schema goes with --dsn"},
+		{"migrate status --dsn postgres://%", exitUsage, "not an address of PostgreSQL"},
 		{"completion tcsh", exitUsage, `"tcsh" is none of bash, zsh, fish, powershell`},
 	} {
 		code, stdout, stderr := call(t, strings.Fields(strings.ReplaceAll(tc.args, "FILE", file))...)

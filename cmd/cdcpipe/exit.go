@@ -68,7 +68,7 @@ func exitCode(err error) int {
 	case fault.DrainTimeout:
 		return exitTemporary
 	default:
-		if strings.HasPrefix(string(code), "CDC-6") || strings.HasPrefix(string(code), "CDC-3") || code == fault.ObjectInTheWay {
+		if strings.HasPrefix(string(code), "CDC-6") || strings.HasPrefix(string(code), "CDC-3") || code == fault.ObjectInTheWay || code == fault.MigrationFailed {
 			return exitConfig
 		}
 		return exitFailure

@@ -14,6 +14,7 @@ const (
 	StatementFailed Code = "CDC-4010"
 	LayoutTooNew    Code = "CDC-4011"
 	OutletDown      Code = "CDC-4012"
+	MigrationFailed Code = "CDC-4013"
 )
 
 func sinkEntries() []Entry {
@@ -30,5 +31,6 @@ func sinkEntries() []Entry {
 		{StatementFailed, "statement failed", "PostgreSQL refused a statement that cdcpipe made: read its message, and report it if nothing on the server explains it."},
 		{LayoutTooNew, "replica made by a newer cdcpipe", "Run the version that made it, or a newer one."},
 		{OutletDown, "outlet cannot be written", "Check the outlet's target; the pipeline holds back until it answers, nothing is lost."},
+		{MigrationFailed, "migration cannot be applied", "Something in cdcpipe's own schema is not as cdcpipe left it, as PostgreSQL's message says: mend it, then run cdcpipe migrate up; what was applied before stays."},
 	}
 }

@@ -3,7 +3,7 @@
 package letter
 
 import (
-	"strconv"
+	"errors"
 	"strings"
 	"time"
 
@@ -20,13 +20,28 @@ type Letter struct {
 	Title    string // of the code
 	Detail   string // what was wrong, with names and positions
 	Fix      string // what to do
+	Failures []Failure
 	Attempts int
 	First    time.Time // of the failures
 	Last     time.Time
 
+	// Keyspace and Table name the table, as decoded or else as the topic says; both
+	// are empty if neither tells.
+	Keyspace, Table string
+
+	// Trace is the id of the trace that the record's header traceparent names (W3C
+	// Trace Context), in hexadecimal; empty if there is none.
+	Trace string
+
+	// Late says how late a stale record is, nil for any other.
+	Late *Late
+
 	// Event is the record as it was read. It is never nil; of a record that is
 	// not an event only the position is known.
 	Event *cdc.Event
+
+	// Change is the record as the step received it, nil if it was not decoded.
+	Change *cdc.Change
 }
 
 // Of returns the letter of a reject.
@@ -36,36 +51,61 @@ func Of(r pipeline.Record[pipeline.Reject]) Letter {
 	what := fault.Describe(code)
 	l := Letter{
 		Outlet: v.Outlet, Step: v.Step, Code: code, Title: what.Title, Detail: strings.TrimPrefix(v.Cause.Error(), string(code)+" "), Fix: what.Fix,
-		Attempts: v.Attempts, First: v.FirstFailed, Last: v.LastFailed,
+		Failures: failures(nil, v.Cause), Attempts: v.Attempts, First: v.FirstFailed, Last: v.LastFailed,
 	}
+	if late, ok := errors.AsType[*Late](v.Cause); ok {
+		l.Late = late
+	}
+	l.Change, _ = v.Value.(*cdc.Change)
 	e, ok := v.Origin.(*cdc.Event)
 	if !ok {
 		e = &cdc.Event{Topic: string(r.Partition), Offset: r.Offset, Time: r.Time}
 	}
-	l.Event = e
+	l.Event, l.Trace = e, trace(e)
+	l.Keyspace, l.Table = TableOf(v)
 	return l
 }
 
-// Headers returns l as headers for the copy of its record: those of Kafka
-// Connect's dead letters under its names (KIP-298, DeadLetterQueueReporter), so
-// that tools which know them work, and cdcpipe's own. The record's own headers
-// come first, unchanged.
-func (l *Letter) Headers() []cdc.EventHeader {
-	hs := append([]cdc.EventHeader(nil), l.Event.Headers...)
-	add := func(key, value string) { hs = append(hs, cdc.EventHeader{Key: key, Value: []byte(value)}) }
-	add("__connect.errors.topic", l.Event.Topic)
-	add("__connect.errors.partition", strconv.Itoa(int(l.Event.Partition)))
-	add("__connect.errors.offset", strconv.FormatInt(l.Event.Offset, 10))
-	add("__connect.errors.connector.name", "cdcpipe")
-	add("__connect.errors.stage", l.Step)
-	add("__connect.errors.exception.class.name", string(l.Code))
-	add("__connect.errors.exception.message", l.Detail)
-	add("cdcpipe.error.code", string(l.Code))
-	add("cdcpipe.error.title", l.Title)
-	add("cdcpipe.error.fix", l.Fix)
-	add("cdcpipe.outlet", string(l.Outlet))
-	add("cdcpipe.attempts", strconv.Itoa(l.Attempts))
-	add("cdcpipe.first_failed_at", l.First.UTC().Format(time.RFC3339Nano))
-	add("cdcpipe.last_failed_at", l.Last.UTC().Format(time.RFC3339Nano))
-	return hs
+// TableName returns keyspace.table, or nothing if neither is known.
+func (l *Letter) TableName() string {
+	if l.Table == "" {
+		return ""
+	}
+	return l.Keyspace + "." + l.Table
+}
+
+// TableOf names the table that a reject is about: the one that the step was given a
+// change of, or else the one that the event's topic, <prefix>.<keyspace>.<table>,
+// names. Both are empty if there is neither.
+func TableOf(r *pipeline.Reject) (keyspace, table string) {
+	if c, ok := r.Value.(*cdc.Change); ok && c.Table != nil {
+		return c.Table.Keyspace, c.Table.Name
+	}
+	e, ok := r.Origin.(*cdc.Event)
+	if !ok {
+		return "", ""
+	}
+	at := strings.LastIndexByte(e.Topic, '.')
+	if at < 0 {
+		return "", ""
+	}
+	prefix, table := e.Topic[:at], e.Topic[at+1:]
+	if at = strings.LastIndexByte(prefix, '.'); at < 0 {
+		return "", ""
+	}
+	return prefix[at+1:], table
+}
+
+// trace returns the trace id of an event's header traceparent, which is
+// version-traceid-parentid-flags in lower-case hexadecimal.
+func trace(e *cdc.Event) string {
+	for _, h := range e.Headers {
+		if h.Key != "traceparent" || len(h.Value) < 55 || h.Value[2] != '-' || h.Value[35] != '-' {
+			continue
+		}
+		if id := string(h.Value[3:35]); strings.Trim(id, "0123456789abcdef") == "" && strings.Trim(id, "0") != "" {
+			return id
+		}
+	}
+	return ""
 }

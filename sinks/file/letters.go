@@ -78,15 +78,18 @@ func (l *Letters) appender(o pipeline.Outlet) *appender {
 
 // rejected is what a line says besides the event.
 type rejected struct {
-	Outlet        pipeline.Outlet `json:"outlet"`
-	Step          string          `json:"step"`
-	Code          fault.Code      `json:"code"`
-	Title         string          `json:"title"`
-	Detail        string          `json:"detail"`
-	Fix           string          `json:"fix"`
-	Attempts      int             `json:"attempts"`
-	FirstFailedAt time.Time       `json:"first_failed_at"`
-	LastFailedAt  time.Time       `json:"last_failed_at"`
+	Outlet        pipeline.Outlet  `json:"outlet"`
+	Step          string           `json:"step"`
+	Code          fault.Code       `json:"code"`
+	Title         string           `json:"title"`
+	Detail        string           `json:"detail"`
+	Fix           string           `json:"fix"`
+	Table         string           `json:"table,omitempty"`
+	Failures      []letter.Failure `json:"failures"`
+	TraceID       string           `json:"trace_id,omitempty"`
+	Attempts      int              `json:"attempts"`
+	FirstFailedAt time.Time        `json:"first_failed_at"`
+	LastFailedAt  time.Time        `json:"last_failed_at"`
 }
 
 // Write returns once recs are on the disk.
@@ -95,7 +98,7 @@ func (l *Letters) Write(_ context.Context, recs []pipeline.Record[pipeline.Rejec
 	for _, r := range recs {
 		lt := letter.Of(r)
 		text, err := capture.Append(texts[lt.Outlet], lt.Event, rejected{
-			lt.Outlet, lt.Step, lt.Code, lt.Title, lt.Detail, lt.Fix, lt.Attempts, lt.First.UTC(), lt.Last.UTC(),
+			lt.Outlet, lt.Step, lt.Code, lt.Title, lt.Detail, lt.Fix, lt.TableName(), lt.Failures, lt.Trace, lt.Attempts, lt.First.UTC(), lt.Last.UTC(),
 		})
 		if err != nil {
 			return err

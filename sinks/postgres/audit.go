@@ -8,6 +8,7 @@ import (
 	"cdcpipe/pipeline"
 	"cdcpipe/pipeline/cdc"
 	"cdcpipe/pipeline/fault"
+	"cdcpipe/pipeline/letter"
 )
 
 // An audit finds the changes of a group that lost every cell to what was there
@@ -129,7 +130,7 @@ func (a *audit) judge(r *row) {
 	for _, i := range r.changes {
 		c := a.recs[i].Value
 		if newest, all := a.held.beat(c, first); all {
-			a.out.stale(i, fault.New(fault.StaleLost, "table %s: written at %d, and the replica has %d", t, c.Time, newest))
+			a.out.stale(i, fault.New(fault.StaleLost, "table %s: %w", t, &letter.Late{Written: c.Time, Winner: newest}))
 		}
 		a.held.merge(c, first)
 	}

@@ -2,12 +2,14 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"strings"
-	"time"
+	"log/slog"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"cdcpipe/pipeline"
@@ -44,10 +46,17 @@ type LettersConfig struct {
 func (c LettersConfig) Validate() error { return Config{DSN: c.DSN, Schema: c.Schema}.Validate() }
 
 // Letters keeps what leaves by an outlet in a table, one row per record of the
-// source: a record that leaves again, after a replay, updates its row.
+// source: a record that leaves again, after a replay, updates its row, but for what
+// became of the letter since. Each failure of a dead letter or an invalid record
+// stands in error_log besides.
+//
+// A Write is one transaction, durable when it returns, and may be repeated: what it
+// wrote before changes nothing.
 type Letters struct {
-	cfg  Config
-	pool *pgxpool.Pool
+	cfg      Config
+	pipeline string
+	log      *slog.Logger
+	pool     *pgxpool.Pool
 }
 
 var (
@@ -56,31 +65,33 @@ var (
 	_ pipeline.Closer                = (*Letters)(nil)
 )
 
-// NewLetters returns the sink of an outlet; nothing is dialled until Open.
-func NewLetters(cfg LettersConfig) (*Letters, error) {
+// NewLetters returns the sink of an outlet of the pipeline of that name; nothing is
+// dialled until Open.
+func NewLetters(cfg LettersConfig, name string, log *slog.Logger) (*Letters, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Letters{cfg: Config{DSN: cfg.DSN, Schema: cfg.Schema}.withDefaults()}, nil
+	if log == nil {
+		log = slog.Default()
+	}
+	return &Letters{cfg: Config{DSN: cfg.DSN, Schema: cfg.Schema}.withDefaults(), pipeline: name, log: log}, nil
 }
 
-// Open connects and makes the tables.
+// Open connects, and brings the tables up to date ([Migrator.Up]).
 func (l *Letters) Open(ctx context.Context) (err error) {
 	if l.pool, err = connect(ctx, l.cfg, 2); err != nil {
 		return err
 	}
-	r := newReplica(l.pool, l.cfg, nil, nil)
-	return r.exclusive(ctx, l.cfg.Schema, func(tx pgx.Tx) error {
-		if err := createSchema(ctx, tx, l.cfg.Schema); err != nil {
-			return err
-		}
-		for _, o := range []pipeline.Outlet{pipeline.DeadLetter, pipeline.Invalid, pipeline.Stale} {
-			if _, err := tx.Exec(ctx, l.create(o)); err != nil {
-				return fmt.Errorf("make table %s: %w", LetterTable(o), err)
-			}
-		}
-		return nil
-	})
+	return migrate(ctx, l.Migrator(), l.log)
+}
+
+// migrate applies what is pending, and says so.
+func migrate(ctx context.Context, m *Migrator, log *slog.Logger) error {
+	applied, err := m.Up(ctx)
+	for _, a := range applied {
+		log.Info("migration applied", "schema", m.cfg.Schema, "name", a.Name)
+	}
+	return err
 }
 
 // Close gives the connections back.
@@ -91,98 +102,92 @@ func (l *Letters) Close(context.Context) error {
 	return nil
 }
 
-func (l *Letters) table(o pipeline.Outlet) string {
-	return quote(l.cfg.Schema) + "." + quote(LetterTable(o))
-}
+func (l *Letters) table(o pipeline.Outlet) string { return l.own(LetterTable(o)) }
 
-func (l *Letters) create(o pipeline.Outlet) string {
-	return "CREATE TABLE IF NOT EXISTS " + l.table(o) + ` (
-		id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-		topic text NOT NULL, partition int NOT NULL, "offset" bigint NOT NULL,
-		key bytea, value bytea, headers jsonb NOT NULL, recorded_at timestamptz,
-		code text NOT NULL, title text NOT NULL, detail text NOT NULL, fix text NOT NULL, step text NOT NULL,
-		attempts int NOT NULL, first_failed_at timestamptz NOT NULL, last_failed_at timestamptz NOT NULL,
-		UNIQUE (topic, partition, "offset"))`
-}
+func (l *Letters) own(table string) string { return relation{l.cfg.Schema, table}.sql() }
 
 // Write keeps recs, each in the table of its outlet.
 func (l *Letters) Write(ctx context.Context, recs []pipeline.Record[pipeline.Reject]) error {
-	byTable := map[pipeline.Outlet]*letterColumns{}
+	byOutlet, failed := map[pipeline.Outlet]*letterColumns{}, &failureColumns{}
 	for _, r := range recs {
-		c := byTable[r.Value.Outlet]
+		lt := letter.Of(r)
+		c := byOutlet[lt.Outlet]
 		if c == nil {
 			c = &letterColumns{}
-			byTable[r.Value.Outlet] = c
+			byOutlet[lt.Outlet] = c
 		}
-		if err := c.add(letter.Of(r)); err != nil {
+		if err := c.add(&lt); err != nil {
 			return err
 		}
-	}
-	for o, c := range byTable {
-		if err := l.insert(ctx, o, c); err != nil {
-			if undefined(err) { // an outlet of the user's own, or a table that was dropped
-				if _, err := l.pool.Exec(ctx, l.create(o)); err != nil {
-					return fault.Wrap(fault.OutletDown, fmt.Errorf("make table %s: %w", LetterTable(o), err))
-				}
-				err = l.insert(ctx, o, c)
-			}
-			if err != nil {
-				return fault.Wrap(fault.OutletDown, err)
-			}
+		if lt.Outlet == pipeline.DeadLetter || lt.Outlet == pipeline.Invalid {
+			failed.add(&lt)
 		}
 	}
-	return nil
-}
-
-func (l *Letters) insert(ctx context.Context, o pipeline.Outlet, c *letterColumns) error {
-	_, err := l.pool.Exec(ctx, "INSERT INTO "+l.table(o)+` AS l (topic, partition, "offset", key, value, headers, recorded_at, code, title, detail, fix, step, attempts, first_failed_at, last_failed_at)
-		SELECT DISTINCT ON (topic, partition, o) * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bytea[], $5::bytea[], $6::jsonb[], $7::timestamptz[], $8::text[], $9::text[], $10::text[],
-			$11::text[], $12::text[], $13::int[], $14::timestamptz[], $15::timestamptz[])
-			AS v(topic, partition, o, key, value, headers, recorded_at, code, title, detail, fix, step, attempts, first_failed_at, last_failed_at)
-		ON CONFLICT (topic, partition, "offset") DO UPDATE SET code = EXCLUDED.code, title = EXCLUDED.title, detail = EXCLUDED.detail, fix = EXCLUDED.fix,
-			step = EXCLUDED.step, attempts = l.attempts + EXCLUDED.attempts, last_failed_at = EXCLUDED.last_failed_at`,
-		c.topic, c.partition, c.offset, c.key, c.value, c.headers, c.recorded, c.code, c.title, c.detail, c.fix, c.step, c.attempts, c.first, c.last)
+	err := l.write(ctx, byOutlet, failed)
+	if undefined(err) { // an outlet of the user's own, or a table that was dropped
+		for o := range byOutlet {
+			if _, err := l.pool.Exec(ctx, "CREATE TABLE IF NOT EXISTS "+l.table(o)+" (LIKE "+l.table(pipeline.DeadLetter)+" INCLUDING ALL)"); err != nil {
+				return fault.Wrap(fault.OutletDown, fmt.Errorf("make table %s: %w", LetterTable(o), err))
+			}
+		}
+		err = l.write(ctx, byOutlet, failed)
+	}
+	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
+		if about, _ := classify(pe.Code); about == aboutRecord { // the bytes matter, the reading of them is a convenience
+			l.log.Warn("letters are kept without their decoded records, which PostgreSQL refuses", "letters", len(recs), "err", err)
+			for _, c := range byOutlet {
+				clear(c.record)
+			}
+			err = l.write(ctx, byOutlet, failed)
+		}
+	}
 	if err != nil {
-		return fmt.Errorf("write to %s: %w", LetterTable(o), err)
+		return fault.Wrap(fault.OutletDown, err)
 	}
 	return nil
 }
 
-// letterColumns are letters column by column.
-type letterColumns struct {
-	topic, code, title, detail, fix, step []string
-	partition, attempts                   []int32
-	offset                                []int64
-	key, value                            [][]byte
-	headers                               []string
-	recorded                              []*time.Time
-	first, last                           []time.Time
+// write is one transaction, durable whatever the role's defaults.
+func (l *Letters) write(ctx context.Context, byOutlet map[pipeline.Outlet]*letterColumns, failed *failureColumns) error {
+	return pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, durable); err != nil {
+			return err
+		}
+		for _, o := range slices.Sorted(maps.Keys(byOutlet)) { // in one order, so that workers wait for one another in no circle
+			if err := l.insert(ctx, tx, o, byOutlet[o]); err != nil {
+				return fmt.Errorf("write to %s: %w", LetterTable(o), err)
+			}
+		}
+		if err := l.insertFailures(ctx, tx, failed); err != nil {
+			return fmt.Errorf("write to error_log: %w", err)
+		}
+		return nil
+	})
 }
 
-func (c *letterColumns) add(l letter.Letter) error {
-	e := l.Event
-	headers := make([][2]any, len(e.Headers)) // name and value, which JSON has in base64
-	for i, h := range e.Headers {
-		headers[i] = [2]any{plain(h.Key), h.Value}
-	}
-	raw, err := json.Marshal(headers)
-	if err != nil {
-		return fmt.Errorf("write headers as JSON: %w", err)
-	}
-	var recorded *time.Time
-	if !e.Time.IsZero() {
-		recorded = &e.Time
-	}
-	c.topic, c.partition, c.offset = append(c.topic, plain(e.Topic)), append(c.partition, e.Partition), append(c.offset, e.Offset)
-	c.key, c.value, c.headers = append(c.key, e.Key), append(c.value, e.Value), append(c.headers, string(raw))
-	c.recorded = append(c.recorded, recorded)
-	c.code, c.title, c.detail = append(c.code, string(l.Code)), append(c.title, l.Title), append(c.detail, plain(l.Detail))
-	c.fix, c.step = append(c.fix, l.Fix), append(c.step, l.Step)
-	c.attempts, c.first, c.last = append(c.attempts, int32(l.Attempts)), append(c.first, l.First), append(c.last, l.Last)
-	return nil
+func (l *Letters) insert(ctx context.Context, tx pgx.Tx, o pipeline.Outlet, c *letterColumns) error {
+	_, err := tx.Exec(ctx, "INSERT INTO "+l.table(o)+` AS l (pipeline, topic, partition, "offset", key, value, headers, recorded_at, keyspace_name, table_name, record, written, winner, trace_id,
+			code, title, detail, fix, step, failures, attempts, first_failed_at, last_failed_at)
+		SELECT DISTINCT ON (topic, partition, o, key, value) $1, v.* FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bytea[], $6::bytea[], $7::jsonb[], $8::timestamptz[], $9::text[], $10::text[], $11::jsonb[],
+			$12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::jsonb[], $21::int[], $22::timestamptz[], $23::timestamptz[])
+			AS v(topic, partition, o, key, value, headers, recorded_at, keyspace_name, table_name, record, written, winner, trace_id, code, title, detail, fix, step, failures, attempts, first_failed_at, last_failed_at)
+		ORDER BY topic, partition, o, key, value, last_failed_at DESC
+		ON CONFLICT (pipeline, topic, partition, "offset", digest) DO UPDATE SET code = EXCLUDED.code, title = EXCLUDED.title, detail = EXCLUDED.detail, fix = EXCLUDED.fix,
+			step = EXCLUDED.step, failures = EXCLUDED.failures, record = EXCLUDED.record, keyspace_name = EXCLUDED.keyspace_name, table_name = EXCLUDED.table_name,
+			written = EXCLUDED.written, winner = EXCLUDED.winner, attempts = l.attempts + EXCLUDED.attempts, last_failed_at = EXCLUDED.last_failed_at
+			WHERE EXCLUDED.last_failed_at > l.last_failed_at`,
+		l.pipeline, c.topic, c.partition, c.offset, c.key, c.value, c.headers, c.recorded, c.keyspace, c.table, c.record, c.written, c.winner, c.trace,
+		c.code, c.title, c.detail, c.fix, c.step, c.failures, c.attempts, c.first, c.last)
+	return err
 }
 
-// plain returns s as text that PostgreSQL can hold.
-func plain(s string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+func (l *Letters) insertFailures(ctx context.Context, tx pgx.Tx, c *failureColumns) error {
+	if len(c.code) == 0 {
+		return nil
+	}
+	_, err := tx.Exec(ctx, "INSERT INTO "+l.own("error_log")+` (pipeline, failed_at, outlet, step, topic, partition, "offset", keyspace_name, table_name, nr, code, rule, column_name, detail, attempts)
+		SELECT $1, * FROM unnest($2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::int[], $7::bigint[], $8::text[], $9::text[], $10::int[], $11::text[], $12::text[], $13::text[], $14::text[], $15::int[])
+		ON CONFLICT DO NOTHING`,
+		l.pipeline, c.at, c.outlet, c.step, c.topic, c.partition, c.offset, c.keyspace, c.table, c.nr, c.code, c.rule, c.column, c.detail, c.attempts)
+	return err
 }

@@ -13,5 +13,7 @@ func Register(r *plugin.Registry) {
 			return New(c, env.Pipeline, env.Tables, env.Logger)
 		})
 	plugin.Outlet(r, "postgres", "keeps records in a table of PostgreSQL", LettersConfig{Schema: DefaultConfig().Schema},
-		func(_ plugin.Env, c LettersConfig) (pipeline.Sink[pipeline.Reject], error) { return NewLetters(c) })
+		func(env plugin.Env, c LettersConfig) (pipeline.Sink[pipeline.Reject], error) {
+			return NewLetters(c, env.Pipeline, env.Logger)
+		})
 }

@@ -87,7 +87,7 @@ func TestRightsDoc(t *testing.T) {
 			if err := write(s, first, 1, "b", cdc.Value("one")); err != nil {
 				t.Fatal(err)
 			}
-			letters, err := postgres.NewLetters(postgres.LettersConfig{DSN: sink})
+			letters, err := postgres.NewLetters(postgres.LettersConfig{DSN: sink}, "test", quiet)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -82,6 +82,9 @@ func (s *Sink) Open(ctx context.Context) error {
 	}
 	s.pool = pool
 	s.replica = newReplica(pool, s.cfg, s.types, s.log)
+	if err := migrate(ctx, s.Migrator(), s.log); err != nil {
+		return err
+	}
 	if err := s.replica.prepare(ctx); err != nil {
 		return err
 	}
