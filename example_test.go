@@ -101,7 +101,7 @@ func Example_embed() {
 	}
 	rules := stages.DefaultValidate()
 	rules.Tables = []stages.TableRules{{Match: "shop.users", Rules: []stages.Rule{{Name: "age", Expr: "age >= 0"}}}}
-	validate, err := stages.NewValidate(rules)
+	validate, err := stages.NewValidate(rules, nil)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -37,6 +37,8 @@ type StepStats struct {
 
 	Duration  Distribution[time.Duration] // of attempts
 	BatchSize Distribution[int64]         // records
+
+	Measures []Measure // of the part itself, if it is a [Measurer]
 }
 
 // A Queue is what waits in front of a step.
@@ -86,6 +88,9 @@ func (s *step) stats() StepStats {
 	}
 	if s.queue != nil {
 		st.Queue.Batches, st.Queue.Capacity = s.queue()
+	}
+	if s.own != nil {
+		st.Measures = s.own()
 	}
 	if s.kind != SourceKind {
 		st.Breaker = s.guard.state()

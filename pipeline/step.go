@@ -33,6 +33,7 @@ type step struct {
 	guard   *guard
 	retries failsafe.Executor[any]
 	queue   func() (batches, capacity int) // in front of it; nil for a source
+	own     func() []Measure               // of the part; nil if it has none
 }
 
 // failed returns the error of a step.
@@ -68,6 +69,7 @@ func (p *Pipeline) addStep(kind Kind, name string, part any, opts []Option) *ste
 	} else if kind == StageKind || kind == SinkKind {
 		s.uses = append(slices.Clone(outletsOf(part)), s.diverts...)
 	}
+	s.own = measuresOf(part)
 	if g, ok := part.(Gatherer); ok {
 		records, bytes, linger := g.Gather()
 		if !s.batches {

@@ -127,11 +127,11 @@ func benchStages(b *testing.B) map[string]pipeline.Stage[*cdc.Change, *cdc.Chang
 		}
 		all[name] = st
 	}
-	v, err := stages.NewValidate(stages.DefaultValidate())
+	v, err := stages.NewValidate(stages.DefaultValidate(), quiet)
 	add("validate", v, err)
 	ruled := stages.DefaultValidate()
 	ruled.Tables = []stages.TableRules{{Match: "shop.orders", Rules: []stages.Rule{{Name: "quantity", Expr: "qty == nil || qty < 1000"}}}}
-	v, err = stages.NewValidate(ruled)
+	v, err = stages.NewValidate(ruled, quiet)
 	add("validate with rules", v, err)
 	sc, err := stages.NewSchemaCheck(stages.DefaultSchemaCheck(), quiet)
 	add("schema_check", sc, err)

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
-
-	"github.com/expr-lang/expr"
+	"time"
 
 	"cdcpipe/pipeline"
 	"cdcpipe/pipeline/cdc"
@@ -25,38 +25,46 @@ type ValidateConfig struct {
 	// AllowNUL lets text hold U+0000, which PostgreSQL's text cannot.
 	AllowNUL bool `yaml:"allow_nul" json:"allow_nul,omitempty" jsonschema:"default=false,description=Let text hold U+0000; only for targets that can keep it"`
 
+	// Alert says when too many changes are invalid.
+	Alert AlertConfig `yaml:"alert" json:"alert,omitzero" jsonschema:"description=When too many changes are invalid; the pipeline goes on"`
+
 	// Tables has rules by table.
-	Tables []TableRules `yaml:"tables" json:"tables,omitempty" jsonschema:"description=Rules by table"`
+	Tables []TableRules `yaml:"tables" json:"tables,omitempty" jsonschema:"description=Rules by table; a table satisfies all entries that match it"`
 }
 
-// TableRules are the rules of the tables that Match names.
-type TableRules struct {
-	Match    string   `yaml:"match" json:"match" jsonschema:"required,description=keyspace.table; * stands for any keyspace or table"`
-	Required []string `yaml:"required" json:"required,omitempty" jsonschema:"description=Columns that must not be null: an insert must carry them and nothing may delete them"`
-	Rules    []Rule   `yaml:"rules" json:"rules,omitempty" jsonschema:"description=Expressions that must be true"`
-}
-
-// A Rule is an expression that must be true of every change which carries all
-// the columns that it names.
-type Rule struct {
-	Name string `yaml:"name" json:"name" jsonschema:"required,description=Name of the rule in reports"`
-	Expr string `yaml:"expr" json:"expr" jsonschema:"required,description=Expression over the columns; true means valid"`
+// AlertConfig says when too many changes are invalid: then a measure is 1 and a line
+// is logged, and another once it is over.
+type AlertConfig struct {
+	Threshold float64       `yaml:"threshold" json:"threshold,omitempty" jsonschema:"default=0.05,minimum=0,maximum=1,description=Share of invalid changes above which an alert is raised; 1 raises none"`
+	Window    time.Duration `yaml:"window" json:"window,omitempty" jsonschema:"default=1m,description=Time over which the share is taken; 1m if not given"`
+	Changes   int           `yaml:"changes" json:"changes,omitempty" jsonschema:"default=100,minimum=1,description=Changes within the window below which no alert is raised"`
 }
 
 // DefaultValidate is the configuration of a validate stage that has none.
 func DefaultValidate() ValidateConfig {
-	return ValidateConfig{MaxValueBytes: 64 << 20, MaxElements: 1 << 16}
+	return ValidateConfig{MaxValueBytes: 64 << 20, MaxElements: 1 << 16, Alert: AlertConfig{Threshold: 0.05, Window: time.Minute, Changes: 100}}
 }
 
 // Validate reports everything that is wrong with c.
 func (c ValidateConfig) Validate() error {
-	_, err := NewValidate(c)
+	_, err := NewValidate(c, nil)
 	return err
 }
 
-// NewValidate returns the stage that diverts changes which break a rule to
-// [pipeline.Invalid], naming every rule broken.
-func NewValidate(cfg ValidateConfig) (pipeline.Stage[*cdc.Change, *cdc.Change], error) {
+// A Validate stage diverts changes that break a rule to [pipeline.Invalid], naming
+// every rule broken. Rules whose severity is warn are counted and divert nothing.
+type Validate struct {
+	cfg          ValidateConfig
+	rules        []rules
+	plans        sync.Map // of *rulePlan by *cdc.Table
+	environments sync.Pool
+	counts       ruleCounts
+	window       *errorWindow
+	log          *slog.Logger
+}
+
+// NewValidate returns the stage.
+func NewValidate(cfg ValidateConfig, log *slog.Logger) (*Validate, error) {
 	var errs []error
 	if cfg.MaxValueBytes < 1 {
 		errs = append(errs, errors.New("max_value_bytes: must be positive"))
@@ -64,146 +72,92 @@ func NewValidate(cfg ValidateConfig) (pipeline.Stage[*cdc.Change, *cdc.Change], 
 	if cfg.MaxElements < 1 {
 		errs = append(errs, errors.New("max_elements: must be positive"))
 	}
-	v := &validate{cfg: cfg}
+	if a := cfg.Alert; a.Threshold < 0 || a.Threshold > 1 {
+		errs = append(errs, errors.New("alert.threshold: must be within 0 and 1"))
+	} else if a.Window < time.Second {
+		errs = append(errs, errors.New("alert.window: must be at least 1s"))
+	} else if a.Changes < 1 {
+		errs = append(errs, errors.New("alert.changes: must be positive"))
+	}
+	if log == nil {
+		log = slog.Default()
+	}
+	v := &Validate{cfg: cfg, log: log}
 	for i, t := range cfg.Tables {
-		rs := rules{required: t.Required}
-		var err error
-		if rs.match, err = newMatch(t.Match); err != nil {
-			errs = append(errs, fmt.Errorf("tables[%d].match: %w", i, err))
-		}
-		for j, r := range t.Rules {
-			e, err := newExpression(r.Expr, expr.AsBool())
-			if r.Name == "" {
-				err = errors.Join(err, errors.New("rule has no name"))
-			}
-			if err != nil {
-				errs = append(errs, fmt.Errorf("tables[%d].rules[%d]: %w", i, j, err))
-			}
-			rs.checks = append(rs.checks, check{r.Name, e})
-		}
+		rs, err := newRules(t, fmt.Sprintf("tables[%d]", i))
+		errs = append(errs, err)
 		v.rules = append(v.rules, rs)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	v.environments.New = func() any { return environment{} }
+	v.window = newErrorWindow(cfg.Alert, log)
 	return v, nil
 }
 
-type validate struct {
-	cfg          ValidateConfig
-	rules        []rules
-	environments sync.Pool
-}
-
-type rules struct {
-	match    match
-	required []string
-	checks   []check
-}
-
-type check struct {
-	name string
-	expr *expression
+// Fits reports rules that cannot be applied to the definitions given: a range of a
+// column that is no number, a pattern of a list. It logs those that name a column
+// which a table that they are for does not have, since it may be added later.
+func (v *Validate) Fits(tables []*cdc.Table) error {
+	var errs []error
+	for _, t := range tables {
+		errs = append(errs, v.plan(t).unfit...)
+	}
+	return errors.Join(errs...)
 }
 
 // Outlets returns the outlet that the stage uses.
-func (v *validate) Outlets() []pipeline.Outlet { return []pipeline.Outlet{pipeline.Invalid} }
+func (v *Validate) Outlets() []pipeline.Outlet { return []pipeline.Outlet{pipeline.Invalid} }
 
 // Process passes on what is valid.
-func (v *validate) Process(_ context.Context, in []pipeline.Record[*cdc.Change], out *pipeline.Outbox[*cdc.Change]) error {
+func (v *Validate) Process(_ context.Context, in []pipeline.Record[*cdc.Change], out *pipeline.Outbox[*cdc.Change]) error {
 	env := v.environments.Get().(environment)
 	defer v.environments.Put(env)
+	var invalid int64
+	var f findings
+	var p *rulePlan
+	var of *cdc.Table
 	for i := range in {
 		c := in[i].Value
-		err := v.values(c)
-		for j := range v.rules {
-			if v.rules[j].match.table(c.Table) {
-				err = errors.Join(err, v.rules[j].broken(c, env))
-			}
+		f.reset()
+		if c.Table != of {
+			of, p = c.Table, v.plan(c.Table)
 		}
-		if err != nil {
+		v.values(c, &f)
+		p.check(c, env, &f)
+		v.counts.note(p.counts, c.Table, &f)
+		if err := f.errors(); err != nil {
+			invalid++
 			out.Divert(i, pipeline.Invalid, err)
 			continue
 		}
 		out.Emit(i, c)
 	}
+	v.window.add(int64(len(in)), invalid)
 	return nil
 }
 
 // values checks what holds for every table.
-func (v *validate) values(c *cdc.Change) (err error) {
+func (v *Validate) values(c *cdc.Change, f *findings) {
 	for i, x := range c.Key {
-		err = errors.Join(err, v.value(&c.Table.Columns[i], x))
+		v.value(&c.Table.Columns[i], x, f)
 	}
 	for i := range c.Cells {
-		if e := v.value(&c.Table.Columns[c.Cells[i].Column], c.Cells[i].Value); e != nil {
-			err = errors.Join(err, e)
-		}
+		v.value(&c.Table.Columns[c.Cells[i].Column], c.Cells[i].Value, f)
 	}
-	return err
 }
 
-func (v *validate) value(col *cdc.Column, x cdc.Value) error {
+func (v *Validate) value(col *cdc.Column, x cdc.Value, f *findings) {
 	if len(x) > int(v.cfg.MaxValueBytes) {
-		return fault.New(fault.ValueTooLarge, "column %q has %d bytes, more than %d", col.Name, len(x), v.cfg.MaxValueBytes)
+		f.broke(fault.ValueTooLarge, "max_value_bytes", col.Name, "column %q has %d bytes, more than %d", col.Name, len(x), v.cfg.MaxValueBytes)
+		return
 	}
 	if n := col.Type.Len(x); n > v.cfg.MaxElements {
-		return fault.New(fault.TooManyCells, "column %q has %d elements, more than %d", col.Name, n, v.cfg.MaxElements)
+		f.broke(fault.TooManyCells, "max_elements", col.Name, "column %q has %d elements, more than %d", col.Name, n, v.cfg.MaxElements)
+		return
 	}
 	if !v.cfg.AllowNUL && col.Type.HasNUL(x) {
-		return fault.New(fault.NulInText, "column %q holds U+0000", col.Name)
+		f.broke(fault.NulInText, "nul", col.Name, "column %q holds U+0000", col.Name)
 	}
-	return nil
-}
-
-// broken returns a fault for every rule that c breaks.
-func (r *rules) broken(c *cdc.Change, env environment) (err error) {
-	for _, name := range r.required {
-		if e := missing(c, name); e != nil {
-			err = errors.Join(err, e)
-		}
-	}
-	if len(r.checks) == 0 || c.Op > cdc.Update {
-		return err
-	}
-	env.fill(c)
-	for _, k := range r.checks {
-		if !env.carries(k.expr) {
-			continue
-		}
-		switch ok, e := env.test(k.expr); {
-		case e != nil:
-			err = errors.Join(err, fault.New(fault.RuleFailed, "rule %s: %w", k.name, e))
-		case !ok:
-			err = errors.Join(err, fault.New(fault.RuleFailed, "rule %s: %q is false", k.name, k.expr.source))
-		}
-	}
-	return err
-}
-
-// missing reports that c leaves a required column without a value.
-func missing(c *cdc.Change, name string) error {
-	if c.Op > cdc.Update {
-		return nil // what deletes a row need not name its columns
-	}
-	i, ok := c.Table.Column(name)
-	if !ok {
-		return fault.New(fault.RequiredColumn, "table %s has no column %q", c.Table, name)
-	}
-	if i < c.Table.Key {
-		return nil
-	}
-	for j := range c.Cells {
-		if int(c.Cells[j].Column) == i {
-			if c.Cells[j].Value == nil {
-				return fault.New(fault.RequiredColumn, "column %q is null", name)
-			}
-			return nil
-		}
-	}
-	if c.Op == cdc.Insert && !c.Snapshot {
-		return fault.New(fault.RequiredColumn, "column %q is missing", name)
-	}
-	return nil
 }

@@ -24,7 +24,7 @@ func TestValidate(t *testing.T) {
 		}},
 		{Match: "other.users", Required: []string{"nothing"}},
 	}
-	st, err := stages.NewValidate(cfg)
+	st, err := stages.NewValidate(cfg, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

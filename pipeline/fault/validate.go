@@ -11,10 +11,10 @@ const (
 
 func validateEntries() []Entry {
 	return []Entry{
-		{RequiredColumn, "required column is null or missing", "Correct the row in Cassandra, or remove the column from validate.required."},
+		{RequiredColumn, "required column is null or missing", "Correct the row in Cassandra, or take the requirement out of the stage validate."},
 		{ValueTooLarge, "value too large", "Raise validate.max_value_bytes if values of this size are expected."},
 		{NulInText, "NUL character in text", "PostgreSQL's text cannot hold U+0000: correct the row in Cassandra, or map the column to bytea with transform."},
-		{RuleFailed, "rule failed", "Correct the row in Cassandra, or change the rule in validate.rules."},
+		{RuleFailed, "rule failed", "Correct the row in Cassandra, or change the rule in the stage validate."},
 		{TooManyCells, "collection too large", "Raise validate.max_elements if collections of this size are expected."},
 	}
 }
