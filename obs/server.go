@@ -22,9 +22,11 @@ import (
 //	/livez    200 while the process can answer
 //	/readyz   200 while every check passes, else 503; ?verbose lists them
 //
-// With a token, all but the probes want it as a bearer token (RFC 6750).
+// and whatever [Server.Handle] adds. With a token, all but the probes want it as a
+// bearer token (RFC 6750).
 type Server struct {
 	token  string
+	mux    *http.ServeMux
 	checks []Check
 	http   *http.Server
 	listen net.Listener
@@ -39,13 +41,30 @@ type Check struct {
 // NewServer returns a server of what g gathers and of checks. An empty token lets
 // everybody in.
 func NewServer(g prometheus.Gatherer, token string, checks ...Check) *Server {
-	s := &Server{token: token, checks: checks}
 	mux := http.NewServeMux()
+	s := &Server{token: token, checks: checks, mux: mux}
 	mux.Handle("GET /metrics", s.guarded(promhttp.HandlerFor(g, promhttp.HandlerOpts{EnableOpenMetrics: true})))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.ready)
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	return s
+}
+
+// Handle adds a resource of the admin API, before Serve is called. What changes
+// something (any method but GET, HEAD and OPTIONS) is refused where there is no token,
+// and where a browser says that another origin asks ([http.CrossOriginProtection]).
+func (s *Server) Handle(pattern string, h http.Handler) {
+	s.mux.Handle(pattern, new(http.CrossOriginProtection).Handler(s.guarded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodGet, http.MethodHead, http.MethodOptions:
+		default:
+			if s.token == "" {
+				http.Error(w, "changes are only taken with a bearer token: set admin.token", http.StatusForbidden)
+				return
+			}
+		}
+		h.ServeHTTP(w, r)
+	}))))
 }
 
 // Listen takes the address. A port of 0 is any free one; see [Server.Addr].

@@ -94,7 +94,12 @@ func TestStaleCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st.SetBackfill(true)
+	if st.SetBackfill(true) || !st.Backfill() || !st.SetBackfill(true) {
+		t.Error("the switch does not say what it was")
+	}
+	if m := st.Measures(); len(m) != 1 || m[0].Value != 1 {
+		t.Errorf("got %+v", m)
+	}
 	if r := run(t, st, 10, old); len(r.rejects) != 0 {
 		t.Error("backfill refuses")
 	}
@@ -102,7 +107,36 @@ func TestStaleCheck(t *testing.T) {
 	if r := run(t, st, 10, old); len(r.rejects) != 1 {
 		t.Error("the end of backfill refuses nothing")
 	}
-	for _, bad := range []stages.StaleCheckConfig{{Policy: "x", Threshold: 1}, {Policy: stages.StaleAudit}} {
+	tables := []stages.TableStale{{Match: "shop.users", Policy: stages.StaleAudit}, {Match: "shop.*", Threshold: 9 * 24 * time.Hour}}
+	for _, tc := range []struct {
+		policy, cql string
+		days, stale int
+	}{
+		{stages.StaleRefuse, users, 100, 0}, // the first that matches counts
+		{stages.StaleRefuse, `CREATE TABLE shop.others (id int PRIMARY KEY)`, 8, 0},
+		{stages.StaleRefuse, `CREATE TABLE shop.others (id int PRIMARY KEY)`, 10, 1},
+		{stages.StaleRefuse, `CREATE TABLE k.t (id int PRIMARY KEY)`, 8, 1},
+		{stages.StaleAudit, `CREATE TABLE shop.others (id int PRIMARY KEY)`, 10, 0},
+	} {
+		st, err := stages.NewStaleCheck(stages.StaleCheckConfig{Policy: tc.policy, Threshold: 7 * 24 * time.Hour, Tables: tables}, func() time.Time { return now })
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := change(t, table(t, tc.cql), cdc.Insert, 1, nil)
+		c.Time = now.Add(-time.Duration(tc.days) * 24 * time.Hour).UnixMicro()
+		if r := run(t, st, 10, young, c); len(r.rejects) != tc.stale {
+			t.Errorf("%+v: got %v", tc, r.rejects)
+		}
+		if got := st.Refuses(); got != (tc.policy == stages.StaleRefuse) || (len(st.Outlets()) > 0) != got {
+			t.Errorf("%+v: refuses %v, outlets %v", tc, got, st.Outlets())
+		}
+	}
+	for _, bad := range []stages.StaleCheckConfig{
+		{Policy: "x", Threshold: 1}, {Policy: stages.StaleAudit},
+		{Policy: stages.StaleAudit, Threshold: 1, Tables: []stages.TableStale{{Match: "t"}}},
+		{Policy: stages.StaleAudit, Threshold: 1, Tables: []stages.TableStale{{Match: "k.t", Policy: "x"}}},
+		{Policy: stages.StaleAudit, Threshold: 1, Tables: []stages.TableStale{{Match: "k.t", Threshold: -1}}},
+	} {
 		if bad.Validate() == nil {
 			t.Errorf("%+v passes", bad)
 		}

@@ -19,8 +19,12 @@ func Register(r *plugin.Registry) {
 			return NewHydrate(c, env.Reader, env.Catalog)
 		})
 	plugin.Stage(r, "validate", "diverts changes that break a rule", DefaultValidate(),
-		func(_ plugin.Env, c ValidateConfig) (pipeline.Stage[*cdc.Change, *cdc.Change], error) {
-			return NewValidate(c)
+		func(env plugin.Env, c ValidateConfig) (pipeline.Stage[*cdc.Change, *cdc.Change], error) {
+			v, err := NewValidate(c, env.Logger)
+			if err != nil {
+				return nil, err
+			}
+			return v, v.Fits(env.Tables)
 		})
 	plugin.Stage(r, "schema_check", "diverts changes of tables whose definition cannot be followed", DefaultSchemaCheck(),
 		func(env plugin.Env, c SchemaCheckConfig) (pipeline.Stage[*cdc.Change, *cdc.Change], error) {

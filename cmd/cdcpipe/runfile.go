@@ -48,7 +48,8 @@ func runFile(c console, ctx *cli.Context) error {
 		return err
 	}
 	defer closeCassandra()
-	built, err := s.Build(plugin.Env{Logger: log, Catalog: catalog, Reader: reader})
+	diverted := obs.NewDiverted(s.Config.Name)
+	built, err := s.Build(plugin.Env{Logger: log, Catalog: catalog, Reader: reader}, func(c *pipeline.Config) { c.Hooks.Divert = diverted.Note })
 	if err != nil {
 		return err
 	}
@@ -63,7 +64,10 @@ func runFile(c console, ctx *cli.Context) error {
 	var draining atomic.Bool
 	context.AfterFunc(soft, func() { draining.Store(true) })
 	if admin != "" {
-		_, closeAdmin, err := serveAdmin(ctx.Context, admin, string(s.Config.Admin.Token), p.Stats, &draining, log)
+		_, closeAdmin, err := serveAdmin(ctx.Context, admin, string(s.Config.Admin.Token), p.Stats, &draining, log, func(a *obs.Server, reg prometheus.Registerer) {
+			reg.MustRegister(diverted)
+			a.Handle("/v1/backfill", newBackfill(built.Stages, log))
+		})
 		if err != nil {
 			return err
 		}
@@ -136,12 +140,17 @@ func cassandraConfig(c *spec.Cassandra) (cassandra.Config, error) {
 	}, nil
 }
 
-// serveAdmin answers probes and Prometheus at addr, until what it returns is
-// called.
-func serveAdmin(ctx context.Context, addr, token string, stats func() pipeline.Stats, draining *atomic.Bool, log *slog.Logger) (string, func(), error) {
+// serveAdmin answers probes and Prometheus at addr, and what more adds, until what it
+// returns is called.
+func serveAdmin(ctx context.Context, addr, token string, stats func() pipeline.Stats, draining *atomic.Bool, log *slog.Logger,
+	more ...func(*obs.Server, prometheus.Registerer),
+) (string, func(), error) {
 	reg := prometheus.NewRegistry()
-	reg.MustRegister(obs.NewCollector(stats), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	reg.MustRegister(obs.NewCollector(stats), obs.NewMeasures(stats), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	server := obs.NewServer(reg, token, obs.Check{Name: "pipeline", Check: func(context.Context) error { return ready(stats(), draining.Load()) }})
+	for _, add := range more {
+		add(server, reg)
+	}
 	if err := server.Listen(ctx, addr); err != nil {
 		return "", nil, err
 	}

@@ -9,6 +9,6 @@ const (
 func staleEntries() []Entry {
 	return []Entry{
 		{StaleLost, "older than what the replica has", "Nothing to do: every cell of the event lost to a newer one, as it does in Cassandra."},
-		{StaleTooOld, "older than the threshold", "Set stale_check.backfill to true while old data is loaded on purpose, then replay the record."},
+		{StaleTooOld, "older than the threshold", "Switch backfill on while old data is loaded on purpose (stale_check.backfill, or POST /v1/backfill), then replay the record."},
 	}
 }
