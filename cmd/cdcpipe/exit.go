@@ -55,7 +55,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case fault.NoPermission, fault.SourceDenied:
 		return exitPermission
-	case fault.TargetDown, fault.TargetReadOnly, fault.NoDatabase, fault.TargetTooOld, fault.BrokerDown, fault.TopicMissing, fault.OutletDown,
+	case fault.TargetDown, fault.TargetBusy, fault.TargetReadOnly, fault.NoDatabase, fault.TargetTooOld, fault.BrokerDown, fault.TopicMissing, fault.OutletDown,
 		fault.SchemaUnreached, fault.CassandraDown, fault.RedisDown, fault.ServerMissing, fault.ServerStart, fault.AddressInUse, fault.DirectoryInUse,
 		fault.JavaMissing, fault.MavenMissing, fault.ArtifactMissing:
 		return exitUnavailable

@@ -15,6 +15,7 @@ const (
 	LayoutTooNew    Code = "CDC-4011"
 	OutletDown      Code = "CDC-4012"
 	MigrationFailed Code = "CDC-4013"
+	TargetBusy      Code = "CDC-4014"
 )
 
 func sinkEntries() []Entry {
@@ -32,5 +33,6 @@ func sinkEntries() []Entry {
 		{LayoutTooNew, "replica made by a newer cdcpipe", "Run the version that made it, or a newer one."},
 		{OutletDown, "outlet cannot be written", "Check the outlet's target; the pipeline holds back until it answers, nothing is lost."},
 		{MigrationFailed, "migration cannot be applied", "Something in cdcpipe's own schema is not as cdcpipe left it, as PostgreSQL's message says: mend it, then run cdcpipe migrate up; what was applied before stays."},
+		{TargetBusy, "PostgreSQL busy or at a limit", "The batch is tried again by itself; if it lasts, look for who holds locks (pg_stat_activity), for disk space, and for max_connections, as the message says."},
 	}
 }

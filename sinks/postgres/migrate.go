@@ -253,7 +253,7 @@ func judgeMigration(err error) error {
 		return judge(what)
 	}
 	switch _, code := classify(pe.Code); code {
-	case fault.NoPermission, fault.TargetDown, fault.TargetReadOnly, fault.NoDatabase:
+	case fault.NoPermission, fault.TargetDown, fault.TargetBusy, fault.TargetReadOnly, fault.NoDatabase:
 		return fault.New(code, "%w%s", what, describe(pe))
 	}
 	return fault.New(fault.MigrationFailed, "%w%s", what, describe(pe))

@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"cdcpipe/pipeline"
@@ -111,6 +112,9 @@ func (s *Sink) Close(context.Context) error {
 // oldest is the least version of PostgreSQL that will do.
 const oldest = 140000
 
+// readOnly is the SQLSTATE of a server that takes no changes.
+const readOnly = "25006"
+
 // connect opens a pool whose sessions suit the sink, and checks the server.
 func connect(ctx context.Context, cfg Config, connections int) (*pgxpool.Pool, error) {
 	pc, err := pgxpool.ParseConfig(cfg.DSN)
@@ -126,6 +130,11 @@ func connect(ctx context.Context, cfg Config, connections int) (*pgxpool.Pool, e
 	params["lock_timeout"] = strconv.FormatInt(cfg.LockTimeout.Milliseconds(), 10)
 	params["idle_in_transaction_session_timeout"] = params["statement_timeout"]
 	params["client_encoding"] = "UTF8"
+	fatal := pc.ConnConfig.OnPgError
+	pc.ConnConfig.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
+		// Whoever was the primary is not: the next connection looks for the one that is.
+		return err.Code != readOnly && fatal(conn, err)
+	}
 	if cfg.Unprepared {
 		pc.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	}
