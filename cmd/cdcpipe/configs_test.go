@@ -191,7 +191,7 @@ func testRulesFile(t *testing.T, file string) {
 	t.Setenv("PG_DSN", s.DSN())
 	t.Setenv("HASH_KEY", "secret")
 	produce(t, s.Brokers(), shop()...)
-	stop := running(t, "run", "-f", file)
+	stop := running(t, "run", "-f", file, "--admin", "127.0.0.1:0")
 	invalid := func() string {
 		return answer(t.Context(), s.DSN(), "SELECT topic, code, detail FROM cdcpipe.validation_errors")
 	}
@@ -218,7 +218,7 @@ func testReplayFile(t *testing.T, file string) {
 	t.Setenv("REPLAY_EVENTS", abs(t, "../../testdata/corpus/hand-users/events.jsonl.gz"))
 	t.Setenv("REPLAY_LETTERS", letters)
 	var stdout, stderr bytes.Buffer
-	if code := run(t.Context(), []string{"cdcpipe", "run", "-f", file}, &stdout, &stderr); code != 0 {
+	if code := run(t.Context(), []string{"cdcpipe", "run", "-f", file, "--admin", "127.0.0.1:0"}, &stdout, &stderr); code != 0 {
 		t.Fatalf("exit %d\n%s", code, stderr.String())
 	}
 	if got := answer(t.Context(), s.DSN(), "SELECT count(*) FROM shop.users"); got != "7" {

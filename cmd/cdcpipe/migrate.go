@@ -12,6 +12,7 @@ import (
 
 	"cdcpipe/pipeline/plugin"
 	"cdcpipe/sinks/postgres"
+	"cdcpipe/sources/cassandra"
 )
 
 func migrateCommand(c console) *cli.Command {
@@ -112,7 +113,20 @@ func migrators(ctx *cli.Context) (map[string]*postgres.Migrator, error) {
 	if err != nil {
 		return nil, err
 	}
-	built, err := s.Build(plugin.Env{Logger: slog.New(slog.DiscardHandler)})
+	env := plugin.Env{Logger: slog.New(slog.DiscardHandler)}
+	if cfg := s.Config.Schema.Cassandra; cfg != nil { // parts may want it; nobody asks it anything
+		where, err := cassandraConfig(cfg)
+		if err != nil {
+			return nil, err
+		}
+		reader, err := cassandra.NewReader(where)
+		if err != nil {
+			return nil, err
+		}
+		defer reader.Close()
+		env.Reader = reader
+	}
+	built, err := s.Build(env)
 	if err != nil {
 		return nil, err
 	}

@@ -80,7 +80,7 @@ func runWhole(b *testing.B, cluster *kfake.Cluster, dsn string, tbl *cdc.Table, 
 	fatal(err)
 	decode, err := stages.NewDecode(stages.DefaultDecode(), cdc.NewCatalog(nil, tbl))
 	fatal(err)
-	validate, err := stages.NewValidate(stages.DefaultValidate())
+	validate, err := stages.NewValidate(stages.DefaultValidate(), quiet)
 	fatal(err)
 	check, err := stages.NewSchemaCheck(stages.DefaultSchemaCheck(), quiet)
 	fatal(err)
