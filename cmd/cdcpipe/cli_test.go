@@ -216,8 +216,11 @@ func TestHydrateIsOn(t *testing.T) {
 	if code, _, stderr := call(t, "config", "show", "-f", file); code != exitConfig || !strings.Contains(stderr, "schema.cassandra is required") {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}
-	if err := os.WriteFile(file, text, 0o600); err != nil {
+	if err := os.WriteFile(file, bytes.Replace(text, []byte("{use: decode, workers: 2}"), []byte("decode"), 1), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	if n := uses("schema.cassandra.hosts=[127.0.0.1]"); n != 1 {
+		t.Errorf("%d stages after one that is just a name", n)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "tables.cql"), []byte("CREATE TABLE a.b (id int PRIMARY KEY, tags set<text>);"), 0o600); err != nil {
 		t.Fatal(err)

@@ -95,6 +95,9 @@ func devUp(c console, ctx *cli.Context) (err error) {
 		}
 	}()
 	if err := devStart(until, s, log); err != nil {
+		if until.Err() != nil {
+			return nil // it was told to stop
+		}
 		return err
 	}
 	about, err := devWrite(s)

@@ -24,7 +24,10 @@ func (l *loader) hydrate(root *node) {
 		return
 	}
 	uses := func(name string) func(*node) bool {
-		return func(n *node) bool { u := n.get("use"); return u != nil && u.Text == name }
+		return func(n *node) bool {
+			u := n.get("use")
+			return n.Kind == text && n.Text == name || u != nil && u.Text == name
+		}
 	}
 	at := slices.IndexFunc(stages.Items, uses(decodeStage))
 	if at < 0 || slices.ContainsFunc(stages.Items, uses(hydrateStage)) {

@@ -38,6 +38,7 @@ func (s *Stack) launchKafka(ctx context.Context, up func(process)) error {
 	c, err := s.jvm(Kafka, dir, []string{
 		"-Xms256m", "-Xmx512m", "-XX:+UseSerialGC",
 		"-Dorg.slf4j.simpleLogger.defaultLogLevel=info", "-Dorg.slf4j.simpleLogger.showDateTime=true",
+		"-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config.AbstractConfig=warn", // it prints hundreds of defaults
 		"-cp", filepath.Join(s.jars.kafka, "*"), "kafka.Kafka", conf,
 	})
 	if err != nil {

@@ -114,6 +114,9 @@ func (c *child) await(ctx context.Context, ready func(context.Context) error) er
 		case <-c.done:
 			return fault.New(fault.ServerStart, "%s ended (%v); the end of %s:\n%s", c.name, c.cmd.ProcessState, c.log, tail(c.log, c.from))
 		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) { // nothing is wrong with it
+				return fmt.Errorf("start %s: %w", c.name, context.Cause(ctx))
+			}
 			return fault.New(fault.ServerStart, "%s did not become ready: %w; the last attempt: %w; the end of %s:\n%s",
 				c.name, context.Cause(ctx), errors.Join(last, ctx.Err()), c.log, tail(c.log, c.from))
 		case <-time.After(probeEvery):
