@@ -19,7 +19,7 @@ var layers = []string{
 	"pipeline/plugin pipeline/pipelinetest pipeline/letter",        // its parts by name; testing them; what becomes of rejects
 	"coord coord/... obs obs/... stages/debezium",                  // who runs what; what it looks like; formats of events
 	"stages sources/... sinks/...",                                 // the parts
-	"pipeline/spec",                                                // pipelines as files
+	"pipeline/spec pipeline/dlq",                                   // pipelines as files; working on letters
 	"cmd/cdcpipe/devstack cmd/cdcpipe/realstack cmd/cdcpipe/vault", // embedded servers; real ones; secrets
 	"cmd/cdcpipe/demo",                                             // the embedded default
 	"cmd/...",                                                      // the programs
