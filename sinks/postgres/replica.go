@@ -47,30 +47,6 @@ func newReplica(pool *pgxpool.Pool, cfg Config, types typeMap, log *slog.Logger)
 		known: map[*cdc.Table]*layout{}, refused: map[*cdc.Table]refusal{}}
 }
 
-// prepare makes cdcpipe's own schema.
-func (r *replica) prepare(ctx context.Context) error {
-	return r.exclusive(ctx, r.schema, func(tx pgx.Tx) error {
-		if err := createSchema(ctx, tx, r.schema); err != nil {
-			return err
-		}
-		s := quote(r.schema)
-		for _, sql := range []string{
-			// What the replica holds, by Cassandra's names.
-			`CREATE TABLE IF NOT EXISTS ` + s + `._cdc_metadata (keyspace_name text NOT NULL, table_name text NOT NULL, layout int NOT NULL,
-				columns jsonb NOT NULL, created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now(),
-				PRIMARY KEY (keyspace_name, table_name))`,
-			// How far each pipeline has merged what it reads.
-			`CREATE TABLE IF NOT EXISTS ` + s + `._cdc_offsets (pipeline text NOT NULL, partition text NOT NULL, "offset" bigint NOT NULL,
-				epoch int NOT NULL, log text NOT NULL, updated_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (pipeline, partition))`,
-		} {
-			if _, err := tx.Exec(ctx, sql); err != nil {
-				return fmt.Errorf("make cdcpipe's own tables: %w", err)
-			}
-		}
-		return nil
-	})
-}
-
 // createSchema makes a schema unless it is there: IF NOT EXISTS would ask for
 // the right to make one all the same.
 func createSchema(ctx context.Context, tx pgx.Tx, name string) error {

@@ -86,9 +86,6 @@ func (s *Sink) Open(ctx context.Context) error {
 	if err := migrate(ctx, s.Migrator(), s.log); err != nil {
 		return err
 	}
-	if err := s.replica.prepare(ctx); err != nil {
-		return err
-	}
 	for _, t := range s.tables {
 		switch _, err := s.replica.layout(ctx, t); fault.CodeOf(err) {
 		case fault.TableRefused, fault.TypeChanged, fault.KeyChanged: // its changes will leave by an outlet, as they do later on

@@ -3,6 +3,8 @@
 package cassandra_test
 
 import (
+	"context"
+	"fmt"
 	"net"
 	"os"
 	"strconv"
@@ -11,11 +13,37 @@ import (
 
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 
+	"cdcpipe/cmd/cdcpipe/realstack"
 	"cdcpipe/pipeline/cdc"
 	"cdcpipe/sources/cassandra"
 )
 
-// A lab is a keyspace of a real Cassandra, whose address is in CDCPIPE_CASSANDRA.
+// shared is a Cassandra of the tests' own, unless CDCPIPE_CASSANDRA has the host:port
+// of another, 4.1 or newer.
+var shared = realstack.Shared{Config: realstack.Config{Parts: []realstack.Part{realstack.Cassandra}}}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := shared.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func address(t testing.TB) string {
+	t.Helper()
+	if a := os.Getenv("CDCPIPE_CASSANDRA"); a != "" {
+		return a
+	}
+	s, err := shared.Stack(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.CassandraAddr()
+}
+
+// A lab is a keyspace of a real Cassandra.
 type lab struct {
 	testing.TB
 	*gocql.Session
@@ -28,9 +56,9 @@ type lab struct {
 
 func newLab(t testing.TB, keyspace string) *lab {
 	t.Helper()
-	host, port, err := net.SplitHostPort(os.Getenv("CDCPIPE_CASSANDRA"))
+	host, port, err := net.SplitHostPort(address(t))
 	if err != nil {
-		t.Fatalf("CDCPIPE_CASSANDRA must have the host:port of a Cassandra, 4.1 or newer: %v", err)
+		t.Fatal(err)
 	}
 	l := &lab{TB: t, keyspace: keyspace, cfg: cassandra.Config{Hosts: []string{host}, PageSize: 7}}
 	if l.cfg.Port, err = strconv.Atoi(port); err != nil {
