@@ -23,10 +23,10 @@ func (s *Store) Claim(ctx context.Context, f Filter, lease time.Duration) ([]*Le
 	sql := fmt.Sprintf(`WITH due AS (
 			SELECT l.id, l.due_at, coalesce(octet_length(l.key), 0) + coalesce(octet_length(l.value), 0) AS size FROM %s AS l
 			WHERE %s AND l.due_at <= now() ORDER BY l.due_at, l.id LIMIT %d FOR UPDATE SKIP LOCKED
-		), some AS (
+		), few AS (
 			SELECT id FROM (SELECT id, sum(size) OVER w AS bytes, row_number() OVER w AS nr FROM due WINDOW w AS (ORDER BY due_at, id)) AS page WHERE bytes <= %d OR nr = 1
 		)
-		UPDATE %s AS l SET due_at = now() + $%d::interval FROM some WHERE l.id = some.id RETURNING %s`, t, where, limit, PageBytes, t, len(args), columns)
+		UPDATE %s AS l SET due_at = now() + $%d::interval FROM few WHERE l.id = few.id RETURNING %s`, t, where, limit, PageBytes, t, len(args), columns)
 	return s.letters(ctx, "claim letters", f.outlet(), sql, args...)
 }
 

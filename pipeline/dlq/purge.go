@@ -42,7 +42,7 @@ func (s *Store) purge(ctx context.Context, f Filter, where string, args []any, a
 			return n, nil
 		}
 		tag, err := s.pool.Exec(ctx, fmt.Sprintf(`WITH gone AS (
-				DELETE FROM %s AS l USING (SELECT id FROM %s AS l WHERE %s ORDER BY id LIMIT $%d FOR UPDATE SKIP LOCKED) AS some WHERE l.id = some.id
+				DELETE FROM %s AS l USING (SELECT id FROM %s AS l WHERE %s ORDER BY id LIMIT $%d FOR UPDATE SKIP LOCKED) AS few WHERE l.id = few.id
 				RETURNING l.id, l.pipeline, l.topic, l.partition, l."offset", l.code, l.status
 			)
 			INSERT INTO %s (actor, action, letters, letter_id, pipeline, topic, partition, "offset", code, was) SELECT $%d, 'purge', $%d, * FROM gone`,

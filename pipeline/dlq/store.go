@@ -107,7 +107,7 @@ func (s *Store) Page(ctx context.Context, f Filter) ([]*Letter, error) {
 	where, args := f.where()
 	sql := fmt.Sprintf(`SELECT %s FROM %s AS l JOIN (
 			SELECT id, sum(coalesce(octet_length(key), 0) + coalesce(octet_length(value), 0)) OVER (ORDER BY id) AS bytes, row_number() OVER (ORDER BY id) AS nr
-			FROM (SELECT id, key, value FROM %s AS l WHERE %s ORDER BY id LIMIT %d) AS some
+			FROM (SELECT id, key, value FROM %s AS l WHERE %s ORDER BY id LIMIT %d) AS few
 		) AS page USING (id) WHERE page.bytes <= %d OR page.nr = 1 ORDER BY l.id`, columns, s.table(f.outlet()), s.table(f.outlet()), where, limit, PageBytes)
 	return s.letters(ctx, "read letters", f.outlet(), sql, args...)
 }

@@ -17,7 +17,8 @@ func ToYAML(text []byte) ([]byte, error) {
 	if err := writeYAML(&b, text, 0); err != nil {
 		return nil, err
 	}
-	return bytes.TrimPrefix(b.Bytes(), []byte("\n")), nil
+	b.WriteByte('\n')
+	return bytes.TrimLeft(b.Bytes(), " \n"), nil
 }
 
 func indent(b *bytes.Buffer, depth int) {
@@ -50,7 +51,7 @@ func writeYAML(b *bytes.Buffer, text []byte, depth int) error {
 		}
 		for _, m := range o {
 			indent(b, depth)
-			b.Write(yamlKey(m.name))
+			b.Write(yamlText(m.name))
 			b.WriteByte(':')
 			if err := writeYAML(b, m.raw, depth+1); err != nil {
 				return err
@@ -88,13 +89,11 @@ func writeYAML(b *bytes.Buffer, text []byte, depth int) error {
 	return nil
 }
 
-// clear matches texts that mean themselves in YAML.
+// clearText matches texts that mean themselves in YAML.
 var clearText = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_./-]*$`)
 
 // notText matches texts that YAML, of any version, takes for something else.
 var notText = regexp.MustCompile(`(?i)^(y|n|yes|no|on|off|true|false|null|nan|inf)$`)
-
-func yamlKey(s string) []byte { return yamlText(s) }
 
 func yamlText(s string) []byte {
 	if clearText.MatchString(s) && !notText.MatchString(s) {
