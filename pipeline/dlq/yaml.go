@@ -70,8 +70,15 @@ func writeYAML(b *bytes.Buffer, text []byte, depth int) error {
 		for _, item := range items {
 			indent(b, depth)
 			b.WriteByte('-')
+			at := b.Len()
 			if err := writeYAML(b, item, depth+1); err != nil {
 				return err
+			}
+			if rest := b.Bytes()[at:]; rest[0] == '\n' { // what is nested begins beside the dash
+				rest = bytes.Clone(bytes.TrimLeft(rest, "\n "))
+				b.Truncate(at)
+				b.WriteByte(' ')
+				b.Write(rest)
 			}
 		}
 		return nil
