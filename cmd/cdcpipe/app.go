@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -18,12 +19,14 @@ func newApp(c console) *cli.App {
 			"within the process, a real PostgreSQL as its child, generated changes, and the pipeline that\n" +
 			"merges them. cdcpipe run -f pipeline.yaml is the production way.",
 		Writer: c.out, ErrWriter: c.err,
-		HideVersion:          true, // there is a command
-		EnableBashCompletion: true,
-		Suggest:              true,
-		ExitErrHandler:       func(*cli.Context, error) {},
+		HideVersion:               true, // there is a command
+		EnableBashCompletion:      true,
+		Suggest:                   true,
+		DisableSliceFlagSeparator: true, // values hold commas
+		ExitErrHandler:            func(*cli.Context, error) {},
 		Commands: []*cli.Command{
-			runCommand(c), snapshotCommand(c), verifyCommand(c), configCommand(c), doctorCommand(c), migrateCommand(c), devCommand(c), versionCommand(c), completionCommand(c),
+			runCommand(c), snapshotCommand(c), verifyCommand(c), configCommand(c), doctorCommand(c), migrateCommand(c),
+			dlqCommand(c), validationCommand(c), devCommand(c), versionCommand(c), completionCommand(c),
 		},
 		Action: func(ctx *cli.Context) error {
 			if name := ctx.Args().First(); name != "" {
@@ -56,6 +59,9 @@ func guard(cmds []*cli.Command) {
 		most := 0
 		if cmd.ArgsUsage != "" {
 			most = len(strings.Fields(cmd.ArgsUsage))
+			if strings.HasSuffix(cmd.ArgsUsage, "...") {
+				most = math.MaxInt
+			}
 		}
 		cmd.Action = func(ctx *cli.Context) error {
 			if ctx.NArg() > most {

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/rueidis"
 	"github.com/urfave/cli/v2"
 
+	"cdcpipe/cmd/cdcpipe/letterapi"
 	"cdcpipe/coord"
 	"cdcpipe/obs"
 	"cdcpipe/pipeline"
@@ -68,11 +69,17 @@ func runFile(c console, ctx *cli.Context) error {
 		return err
 	}
 	defer endCanary()
+	letters := newOnlineDesk(s, ctx.Path("file"), plugin.Env{Logger: log, Catalog: catalog, Reader: reader})
+	defer letters.close()
 	if admin != "" {
 		_, closeAdmin, err := serveAdmin(ctx.Context, admin, string(s.Config.Admin.Token), p.Stats, &draining, log, func(a *obs.Server, reg prometheus.Registerer) {
 			reg.MustRegister(diverted)
 			reg.MustRegister(measures...)
 			a.Handle("/v1/backfill", newBackfill(built.Stages, log))
+			api := letterapi.New(letters, thisVersion().Version, log)
+			for _, pattern := range letterapi.Patterns() {
+				a.Handle(pattern, api)
+			}
 		})
 		if err != nil {
 			return err

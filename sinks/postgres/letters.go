@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"maps"
 	"slices"
@@ -108,9 +109,24 @@ func (l *Letters) own(table string) string { return relation{l.cfg.Schema, table
 
 // Write keeps recs, each in the table of its outlet.
 func (l *Letters) Write(ctx context.Context, recs []pipeline.Record[pipeline.Reject]) error {
-	byOutlet, failed := map[pipeline.Outlet]*letterColumns{}, &failureColumns{}
-	for _, r := range recs {
-		lt := letter.Of(r)
+	return l.keep(ctx, func(yield func(letter.Letter) bool) {
+		for _, r := range recs {
+			if !yield(letter.Of(r)) {
+				return
+			}
+		}
+	})
+}
+
+// Keep is Write of letters that were kept elsewhere, such as those of a topic.
+func (l *Letters) Keep(ctx context.Context, ls []letter.Letter) error {
+	return l.keep(ctx, slices.Values(ls))
+}
+
+func (l *Letters) keep(ctx context.Context, ls iter.Seq[letter.Letter]) error {
+	byOutlet, failed, n := map[pipeline.Outlet]*letterColumns{}, &failureColumns{}, 0
+	for lt := range ls {
+		n++
 		c := byOutlet[lt.Outlet]
 		if c == nil {
 			c = &letterColumns{}
@@ -134,7 +150,7 @@ func (l *Letters) Write(ctx context.Context, recs []pipeline.Record[pipeline.Rej
 	}
 	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
 		if about, _ := classify(pe.Code); about == aboutRecord { // the bytes matter, the reading of them is a convenience
-			l.log.Warn("letters are kept without their decoded records, which PostgreSQL refuses", "letters", len(recs), "err", err)
+			l.log.Warn("letters are kept without their decoded records, which PostgreSQL refuses", "letters", n, "err", err)
 			for _, c := range byOutlet {
 				clear(c.record)
 			}

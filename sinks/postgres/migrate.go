@@ -65,6 +65,10 @@ type Migration struct {
 	Applied *time.Time `json:"applied_at"` // nil if it is pending
 }
 
+// deadlocks is how often a migration is tried that meets readers of several tables in
+// a circle: the server ends one of them, after deadlock_timeout.
+const deadlocks = 5
+
 // Up applies what is pending, and returns it. Its errors have codes.
 func (m *Migrator) Up(ctx context.Context) (applied []Migration, err error) {
 	switch done, err := m.upToDate(ctx); {
@@ -73,14 +77,22 @@ func (m *Migrator) Up(ctx context.Context) (applied []Migration, err error) {
 	case done:
 		return nil, nil
 	}
-	err = m.locked(ctx, func(p *goose.Provider) error {
-		results, err := p.Up(ctx)
-		now := time.Now()
-		for _, r := range results {
-			applied = append(applied, Migration{r.Source.Version, path.Base(r.Source.Path), &now})
+	for range deadlocks {
+		err = m.locked(ctx, func(p *goose.Provider) error {
+			results, err := p.Up(ctx)
+			if pe, ok := errors.AsType[*goose.PartialError](err); ok {
+				results = pe.Applied
+			}
+			now := time.Now()
+			for _, r := range results {
+				applied = append(applied, Migration{r.Source.Version, path.Base(r.Source.Path), &now})
+			}
+			return err
+		})
+		if pe, ok := errors.AsType[*pgconn.PgError](err); !ok || pe.Code != "40P01" {
+			break
 		}
-		return err
-	})
+	}
 	return applied, err
 }
 

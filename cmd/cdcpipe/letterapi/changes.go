@@ -1,0 +1,199 @@
+package letterapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"cdcpipe/pipeline"
+	"cdcpipe/pipeline/dlq"
+	"cdcpipe/pipeline/fault"
+)
+
+// A Correction is what is to be sent instead of the record's value: some columns, or
+// all of it, or neither.
+type Correction struct {
+	Columns    map[string]json.RawMessage `json:"columns,omitempty" doc:"Values by column, in the event's notation; null deletes"`
+	Value      json.RawMessage            `json:"value,omitempty" doc:"The whole value: the event, as an object or as text"`
+	MaxReplays int                        `json:"max_replays,omitempty" minimum:"1" maximum:"1000" doc:"Refuse a record that was sent again so often; 5 if not given"`
+}
+
+type resubmitInput struct {
+	ID   int64       `path:"id" minimum:"1" doc:"Number of the letter"`
+	Body *Correction `required:"false"`
+}
+
+type replayInput struct {
+	Body struct {
+		IDs        []int64   `json:"ids,omitempty" maxItems:"1000" doc:"Numbers of letters"`
+		Table      string    `json:"table,omitempty" doc:"keyspace.table, or a keyspace"`
+		Code       string    `json:"code,omitempty" doc:"Code of the first failure, or the beginning of one"`
+		Since      time.Time `json:"since,omitempty" doc:"Received then or later"`
+		Until      time.Time `json:"until,omitempty" doc:"Received before"`
+		Key        string    `json:"key,omitempty" doc:"Text that the record's key contains"`
+		State      string    `json:"state,omitempty" enum:"open,resubmitted,archived,discarded,all" doc:"open if not given, any if numbers are"`
+		All        bool      `json:"all,omitempty" doc:"All letters that are open; without it something must say which"`
+		After      int64     `json:"after,omitempty" minimum:"0" doc:"after of the result before: what it refused is still there"`
+		Limit      int       `json:"limit,omitempty" minimum:"1" maximum:"1000" doc:"1000 if not given"`
+		MaxReplays int       `json:"max_replays,omitempty" minimum:"1" maximum:"1000" doc:"Refuse records that were sent again so often; 5 if not given"`
+		DryRun     bool      `json:"dry_run,omitempty" doc:"Count, and send nothing"`
+	}
+}
+
+// A Result says what became of letters.
+type Result struct {
+	Sent     int       `json:"sent"`
+	Refused  []Refused `json:"refused"`
+	Matching int64     `json:"matching,omitempty" doc:"Of a dry run: how many letters there are"`
+	After    int64     `json:"after,omitempty" doc:"The last letter that was looked at, if there are more"`
+}
+
+// A Refused letter was not sent, and is as it was.
+type Refused struct {
+	ID     int64      `json:"id"`
+	Code   fault.Code `json:"code"`
+	Reason string     `json:"reason"`
+}
+
+type resultOutput struct{ Body Result }
+
+func (a *api) changes(h huma.API) {
+	huma.Register(h, huma.Operation{
+		OperationID: "resubmit-validation-errors", Method: http.MethodPost, Path: "/v1/validation-errors/{id}/resubmit", Tags: []string{"invalid records"},
+		Summary: "Send a record through the pipeline again, corrected or as it is", MaxBodyBytes: maxBody, BodyReadTimeout: time.Minute,
+		Description: "It is checked by the pipeline's stages first. If they would reject it again the answer is 422 and names every rule that it breaks; nothing has changed then.",
+	}, a.resubmit)
+	huma.Register(h, huma.Operation{
+		OperationID: "replay-dead-letters", Method: http.MethodPost, Path: "/v1/dead-letters/replay", Tags: []string{"dead letters"},
+		Summary: "Send records through the pipeline again, as they were read", Description: "Repeating it is safe: the merge is idempotent, and a record is sent a bounded number of times.",
+	}, a.replay)
+}
+
+func (a *api) resubmit(ctx context.Context, in *resubmitInput) (*resultOutput, error) {
+	var c Correction
+	if in.Body != nil {
+		c = *in.Body
+	}
+	if c.Columns != nil && c.Value != nil {
+		return nil, problem(fault.New(fault.ConfigUsage, "give columns or value, not both"))
+	}
+	s, err := a.desk.Store(ctx)
+	if err != nil {
+		return nil, problem(err)
+	}
+	l, err := s.Get(ctx, pipeline.Invalid, in.ID)
+	if err != nil {
+		return nil, problem(err)
+	}
+	value, changed, err := c.of(l)
+	if err != nil {
+		return nil, problem(err)
+	}
+	r, err := a.desk.Resubmitter(ctx, actor(ctx), c.MaxReplays)
+	if err != nil {
+		return nil, problem(err)
+	}
+	if err := r.Refuse(l, value); err != nil {
+		return nil, problem(err)
+	}
+	check, err := a.desk.Check(ctx)
+	if err != nil {
+		return nil, problem(err)
+	}
+	if err := check.Correction(ctx, l, value); err != nil {
+		return nil, problem(err)
+	}
+	sending := dlq.Sending{Letter: l, Value: value}
+	if value != nil {
+		sending.Detail = map[string]any{"columns": changed}
+	}
+	refused, err := r.Send(ctx, sending)
+	if err == nil && len(refused) > 0 {
+		err = refused[0].Err
+	}
+	if err != nil {
+		return nil, problem(err)
+	}
+	a.audit(ctx, "resubmit", "outlet", string(pipeline.Invalid), "letter", l.ID, "corrected", value != nil)
+	return &resultOutput{Result{Sent: 1, Refused: []Refused{}}}, nil
+}
+
+// of returns the value that a correction of l has, nil for the original one.
+func (c *Correction) of(l *dlq.Letter) (value []byte, changed []string, err error) {
+	switch {
+	case c.Columns != nil:
+		doc, err := dlq.NewDocument(l)
+		if err != nil {
+			return nil, nil, err
+		}
+		return doc.Set(c.Columns)
+	case c.Value != nil:
+		var text string
+		if json.Unmarshal(c.Value, &text) == nil && c.Value[0] == '"' {
+			return []byte(text), nil, nil
+		}
+		return c.Value, nil, nil
+	}
+	return nil, nil, nil
+}
+
+func (a *api) replay(ctx context.Context, in *replayInput) (*resultOutput, error) {
+	b := &in.Body
+	f := dlq.Filter{Outlet: pipeline.DeadLetter, IDs: b.IDs, Table: b.Table, Code: fault.Code(b.Code), Since: b.Since, Until: b.Until, Key: b.Key, State: dlq.State(b.State), After: b.After, Limit: b.Limit}
+	switch {
+	case f.State == "all":
+		f.State = ""
+	case f.State == "" && f.IDs == nil:
+		f.State = dlq.Open
+	}
+	if f.Limit == 0 {
+		f.Limit = dlq.MaxPage
+	}
+	if !b.All && f.IDs == nil && f.Table == "" && f.Code == "" && f.Key == "" && f.Since.IsZero() && f.Until.IsZero() {
+		return nil, problem(fault.New(fault.ConfigUsage, "say which letters, by ids or by a filter, or all: true"))
+	}
+	if err := f.Validate(); err != nil {
+		return nil, problem(err)
+	}
+	s, err := a.desk.Store(ctx)
+	if err != nil {
+		return nil, problem(err)
+	}
+	out := &resultOutput{Result{Refused: []Refused{}}}
+	if b.DryRun {
+		f.Limit = 0
+		out.Body.Matching, err = s.Matching(ctx, f)
+		return out, problem(err)
+	}
+	r, err := a.desk.Resubmitter(ctx, actor(ctx), b.MaxReplays)
+	if err != nil {
+		return nil, problem(err)
+	}
+	ls, err := s.Page(ctx, f)
+	if err != nil {
+		return nil, problem(err)
+	}
+	ss := make([]dlq.Sending, len(ls))
+	for i, l := range ls {
+		ss[i].Letter = l
+	}
+	refused, err := r.Send(ctx, ss...)
+	if err != nil {
+		return nil, problem(err)
+	}
+	for _, no := range refused {
+		out.Body.Refused = append(out.Body.Refused, Refused{no.ID, fault.CodeOf(no.Err), no.Err.Error()})
+	}
+	out.Body.Sent = len(ls) - len(refused)
+	if len(ls) > 0 {
+		f.After, f.Limit = ls[len(ls)-1].ID, 1
+		if n, err := s.Matching(ctx, f); err == nil && n > 0 {
+			out.Body.After = f.After
+		}
+	}
+	a.audit(ctx, "replay", "outlet", string(pipeline.DeadLetter), "sent", out.Body.Sent, "refused", len(refused))
+	return out, nil
+}
