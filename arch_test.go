@@ -16,13 +16,13 @@ import (
 var layers = []string{
 	"pipeline/cdc pipeline/fault configs", // what a change is; what can go wrong; files
 	"pipeline",                            // the engine: knows nothing of changes
-	"pipeline/plugin pipeline/pipelinetest pipeline/letter",                              // its parts by name; testing them; what becomes of rejects
+	"pipeline/plugin pipeline/pipelinetest pipeline/letter pipeline/verify",              // parts by name; testing them; rejects; comparing replicas
 	"coord coord/... obs obs/... stages/debezium",                                        // who runs what; what it looks like; formats of events
 	"stages sources/... sinks/...",                                                       // the parts
 	"pipeline/spec pipeline/dlq",                                                         // pipelines as files; working on letters
 	"cmd/cdcpipe/devstack cmd/cdcpipe/realstack cmd/cdcpipe/vault cmd/cdcpipe/letterapi", // embedded servers; real ones; secrets; letters by HTTP
-	"cmd/cdcpipe/demo",                                                                   // the embedded default
-	"cmd/...",                                                                            // the programs
+	"cmd/cdcpipe/demo", // the embedded default
+	"cmd/...",          // the programs
 }
 
 // engineDeps are the packages outside the standard library that the engine may

@@ -10,6 +10,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"cdcpipe/cmd/cdcpipe/canary"
 	"cdcpipe/obs"
 	"cdcpipe/stages"
 )
@@ -21,17 +22,18 @@ func exported(t *testing.T) map[string][]string {
 	go func() {
 		obs.NewCollector().Describe(ch)
 		obs.NewDiverted("").Describe(ch)
+		canary.New(nil, nil, canary.Config{}).Describe(ch)
 		close(ch)
 	}()
 	// What client_golang says of a description is the only way to its name.
-	form := regexp.MustCompile(`^Desc\{fqName: "(\w+)", .*variableLabels: \{([\w,]*)\}\}$`)
+	form := regexp.MustCompile(`^Desc\{fqName: "(\w+)", .*constLabels: \{(?:(\w+)=.*)?\}, variableLabels: \{([\w,]*)\}\}$`)
 	metrics := map[string][]string{"up": nil, "process_resident_memory_bytes": nil}
 	for d := range ch {
 		m := form.FindStringSubmatch(d.String())
 		if m == nil {
 			t.Fatalf("unknown form of %s", d)
 		}
-		metrics[m[1]] = strings.Split(m[2], ",")
+		metrics[m[1]] = strings.FieldsFunc(m[2]+","+m[3], func(r rune) bool { return r == ',' })
 	}
 	v, err := stages.NewValidate(stages.DefaultValidate(), nil)
 	if err != nil {

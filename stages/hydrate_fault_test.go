@@ -134,3 +134,17 @@ func TestHydrateFollowsDefinitions(t *testing.T) {
 		t.Errorf("got facts %v and %v", got[0].Facts, got[1].Facts)
 	}
 }
+
+// A change of nothing but static values asks for these, and leaves the rows alone.
+func TestHydrateStatics(t *testing.T) {
+	t.Parallel()
+	tbl := table(t, parts)
+	truth := newKeeper(tbl)
+	row := change(t, tbl, cdc.Insert, 1, map[string]cdc.Value{"c": num(1), "a": num(5)})
+	static := change(t, tbl, cdc.Update, 1, map[string]cdc.Value{"s": text("x")})
+	truth.apply(row, static)
+	r := run(t, hydrate(t, stages.DefaultHydrate(), truth, cdc.NewCatalog(nil, tbl)), 10, static)
+	if len(r.out) != 1 || show(r.out[0]) != "parts p=1 s=x" || r.out[0].Op != cdc.Update || r.out[0].Row() {
+		t.Errorf("got %v and %v", r.out, r.rejects)
+	}
+}

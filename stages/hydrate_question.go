@@ -13,13 +13,14 @@ import (
 const maxAsked = 100
 
 // A question is one read, and the records of a batch that ask it: for rows of one
-// partition, or for what a deletion has left of a partition or a range.
+// partition, for what a deletion has left of a partition or a range, or for nothing
+// but static values.
 type question struct {
 	table *cdc.Table // as it was asked for
 	plan  hydratePlan
 	key   []cdc.Value // partition key
-	rows  []askedRow  // none if it is about a deletion
-	of    int         // position of the deletion
+	rows  []askedRow  // none if it is about the change at of
+	of    int
 
 	at       int64 // the place of the answer
 	readings []cdc.Reading
@@ -124,6 +125,10 @@ func (q *question) read(ctx context.Context, h *Hydrate, in []pipeline.Record[*c
 		return err
 	}
 	c := in[q.of].Value
+	if !deletes(c) {
+		q.readings, err = h.reader.ReadRows(ctx, q.table, q.key, nil)
+		return err
+	}
 	prefix := slices.Concat(q.key, c.Bounds.Prefix)
 	return h.reader.ReadPrefix(ctx, q.table, prefix, func(r cdc.Reading) error {
 		if c.Op == cdc.DeleteRange && (len(r.Key) < q.table.Key || !c.Bounds.Covers(q.table.AppendClustering(nil, r.Key[q.table.Partition:]))) {
@@ -137,6 +142,9 @@ func (q *question) read(ctx context.Context, h *Hydrate, in []pipeline.Record[*c
 	})
 }
 
+// deletes reports whether c is about more than a row and its partition's static values.
+func deletes(c *cdc.Change) bool { return c.Op == cdc.DeletePartition || c.Op == cdc.DeleteRange }
+
 // answer sends on what was read.
 func (q *question) answer(in []pipeline.Record[*cdc.Change], out *pipeline.Outbox[*cdc.Change]) {
 	switch {
@@ -148,6 +156,10 @@ func (q *question) answer(in []pipeline.Record[*cdc.Change], out *pipeline.Outbo
 				out.Divert(i, pipeline.Invalid, q.err)
 			}
 		}
+	case q.of >= 0 && !deletes(in[q.of].Value):
+		s := &cdc.Change{Table: q.plan.facts, Op: cdc.Update, Key: q.key, Time: in[q.of].Value.Time, Marker: cdc.Unwritten(),
+			Deleted: cdc.NoTime, Cells: q.statics(), Event: in[q.of].Value.Event}
+		out.EmitKeyed(q.of, s.Hash(), s)
 	case q.of >= 0:
 		c := in[q.of].Value
 		d := q.deletion(c)

@@ -140,6 +140,25 @@ func (t *Transform) Process(_ context.Context, in []pipeline.Record[*cdc.Change]
 	return nil
 }
 
+// Change returns c transformed, or nil if the filter does not let it pass.
+func (t *Transform) Change(c *cdc.Change) (*cdc.Change, error) {
+	p := t.plan(c.Table)
+	switch {
+	case p == nil:
+		return c, nil
+	case p.err != nil:
+		return nil, p.err
+	}
+	env := t.envs.Get().(environment)
+	defer t.envs.Put(env)
+	keep, err := p.keeps(c, env)
+	if err != nil || !keep {
+		return nil, err
+	}
+	var s transformSlab
+	return p.apply(c, env, &s)
+}
+
 // MapTables returns the definitions after the transformation, without those that an
 // entry does not fit.
 func (t *Transform) MapTables(in []*cdc.Table) []*cdc.Table {

@@ -17,7 +17,7 @@ import (
 )
 
 // program builds the program once for a test.
-func program(t *testing.T) string {
+func program(t testing.TB) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "cdcpipe")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
@@ -27,7 +27,7 @@ func program(t *testing.T) string {
 }
 
 // scratch returns a directory that PostgreSQL's user may enter.
-func scratch(t *testing.T) string {
+func scratch(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "cdcpipe-run")
 	if err != nil {

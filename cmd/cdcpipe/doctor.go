@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"cdcpipe/cmd/cdcpipe/agent"
 	"cdcpipe/cmd/cdcpipe/devstack"
 	"cdcpipe/pipeline/cdc"
 	"cdcpipe/pipeline/fault"
@@ -33,7 +34,10 @@ func doctorCommand(c console) *cli.Command {
 	return &cli.Command{
 		Name: "doctor", Usage: "check everything that a pipeline needs, and change nothing",
 		Description: "With -f it checks what the pipeline of a file talks to; without, what the embedded default needs.",
-		Flags:       []cli.Flag{fileFlag(), setFlag(), output()},
+		Flags: []cli.Flag{
+			fileFlag(), setFlag(), output(),
+			&cli.StringSliceFlag{Name: "agent", Usage: "`URL` of the HTTP server of one of Debezium's agents; may be repeated"},
+		},
 		Action: func(ctx *cli.Context) error {
 			d := &doctor{ctx: ctx.Context}
 			if ctx.Path("file") == "" {
@@ -48,25 +52,32 @@ func doctorCommand(c console) *cli.Command {
 				return silent(d.worst)
 			}
 			for _, r := range d.results {
-				if r.OK {
-					fmt.Fprintf(c.out, "ok    %-24s %s\n", r.What, r.Found)
-					continue
+				fmt.Fprintf(c.out, "%-5s %-24s %s\n", map[string]string{passes: "ok", warns: "warn", fails: "FAIL"}[r.Severity], r.What, r.Found)
+				if !r.OK {
+					fmt.Fprintf(c.out, "      what to do: %s\n", r.Fix)
 				}
-				fmt.Fprintf(c.out, "FAIL  %-24s %s\n      what to do: %s\n", r.What, r.Found, r.Fix)
 			}
 			return silent(d.worst)
 		},
 	}
 }
 
-// A checkup is the result of one check.
+// A checkup is the result of one check, or one of several.
 type checkup struct {
-	What  string     `json:"what"`
-	OK    bool       `json:"ok"`
-	Code  fault.Code `json:"code,omitempty"`
-	Found string     `json:"found"`
-	Fix   string     `json:"fix,omitempty"`
+	What     string     `json:"what"`
+	OK       bool       `json:"ok"`
+	Severity string     `json:"severity"`
+	Code     fault.Code `json:"code,omitempty"`
+	Found    string     `json:"found"`
+	Fix      string     `json:"fix,omitempty"`
 }
+
+// Severities of checkups. What warns is no reason to exit with an error.
+const (
+	passes = "ok"
+	warns  = "warning"
+	fails  = "error"
+)
 
 type doctor struct {
 	ctx     context.Context
@@ -80,12 +91,20 @@ func (d *doctor) check(what string, f func(context.Context) (string, error)) {
 	defer cancel()
 	found, err := f(ctx)
 	if err == nil {
-		d.results = append(d.results, checkup{What: what, OK: true, Found: found})
+		d.passed(what, found)
 		return
 	}
+	d.failed(what, err, fails)
+}
+
+func (d *doctor) passed(what, found string) {
+	d.results = append(d.results, checkup{What: what, OK: true, Severity: passes, Found: found})
+}
+
+func (d *doctor) failed(what string, err error, severity string) {
 	code := fault.CodeOf(err)
-	d.results = append(d.results, checkup{What: what, Code: code, Found: err.Error(), Fix: fault.Describe(code).Fix})
-	if d.worst == nil {
+	d.results = append(d.results, checkup{What: what, Severity: severity, Code: code, Found: err.Error(), Fix: fault.Describe(code).Fix})
+	if severity == fails && d.worst == nil {
 		d.worst = err
 	}
 }
@@ -154,6 +173,10 @@ func (d *doctor) file(ctx *cli.Context) error {
 			client.Close()
 			return r.Address, nil
 		})
+	}
+	d.changes(s, built.Source)
+	for _, url := range ctx.StringSlice("agent") {
+		d.check("agent "+url, func(ctx context.Context) (string, error) { return agent.Ping(ctx, url) })
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func exitCode(err error) int {
 		return exitPermission
 	case fault.TargetDown, fault.TargetBusy, fault.TargetReadOnly, fault.NoDatabase, fault.TargetTooOld, fault.BrokerDown, fault.TopicMissing, fault.OutletDown,
 		fault.SchemaUnreached, fault.CassandraDown, fault.RedisDown, fault.ServerMissing, fault.ServerStart, fault.AddressInUse, fault.DirectoryInUse,
-		fault.JavaMissing, fault.MavenMissing, fault.ArtifactMissing:
+		fault.JavaMissing, fault.MavenMissing, fault.ArtifactMissing, fault.AgentDown, fault.CDCDisabled:
 		return exitUnavailable
 	case fault.ReplayMalformed, fault.ReplayFile, fault.OffsetLost, fault.TopicRecreated, fault.LetterMissing, fault.LetterRefused, fault.ReplayLimit:
 		return exitData
@@ -65,7 +65,7 @@ func exitCode(err error) int {
 		return exitBug
 	case fault.Abandoned:
 		return exitInterrupted
-	case fault.DrainTimeout:
+	case fault.DrainTimeout, fault.Incomplete:
 		return exitTemporary
 	default:
 		if strings.HasPrefix(string(code), "CDC-6") || strings.HasPrefix(string(code), "CDC-3") || code == fault.ObjectInTheWay || code == fault.MigrationFailed {

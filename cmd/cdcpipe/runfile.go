@@ -64,11 +64,17 @@ func runFile(c console, ctx *cli.Context) error {
 	}
 	var draining atomic.Bool
 	context.AfterFunc(soft, func() { draining.Store(true) })
+	measures, endCanary, err := startCanary(soft, s, log)
+	if err != nil {
+		return err
+	}
+	defer endCanary()
 	letters := newOnlineDesk(s, ctx.Path("file"), plugin.Env{Logger: log, Catalog: catalog, Reader: reader})
 	defer letters.close()
 	if admin != "" {
 		_, closeAdmin, err := serveAdmin(ctx.Context, admin, string(s.Config.Admin.Token), p.Stats, &draining, log, func(a *obs.Server, reg prometheus.Registerer) {
 			reg.MustRegister(diverted)
+			reg.MustRegister(measures...)
 			a.Handle("/v1/backfill", newBackfill(built.Stages, log))
 			api := letterapi.New(letters, thisVersion().Version, log)
 			for _, pattern := range letterapi.Patterns() {

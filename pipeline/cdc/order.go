@@ -27,9 +27,12 @@ const (
 )
 
 // AppendClustering appends the order-preserving form of the clustering values
-// of t, in key order. Values must satisfy [Type.Check]; there must be as many as
-// t has clustering columns.
+// of t, in key order: nothing, if it has no clustering columns. Values must satisfy
+// [Type.Check]; there must be as many as t has clustering columns.
 func (t *Table) AppendClustering(b []byte, values []Value) []byte {
+	if !t.Clustered() {
+		return b
+	}
 	return append(t.appendPrefix(b, values), markEnd)
 }
 

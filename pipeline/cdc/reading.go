@@ -130,3 +130,17 @@ func (r *Reading) Oldest(t *Table) int64 {
 	}
 	return oldest
 }
+
+// Change returns r as a change by itself, which no event asked for: a claim, or of
+// a table of facts a fact that was read at that time. A marker is presumed of every
+// row, for most are made by INSERT; see [Reading.Expiry].
+func (r *Reading) Change(t *Table, at int64) *Change {
+	if !t.Facts {
+		return r.Claim(t, at)
+	}
+	c := r.Fact(t, at)
+	if r.row(t) {
+		c.Op, c.Marker = Insert, Stamp{Time: at, Class: r.Expiry(t)}
+	}
+	return c
+}

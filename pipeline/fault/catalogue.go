@@ -16,7 +16,7 @@ const Unknown Code = "CDC-0000"
 func Catalogue() []Entry {
 	all := slices.Concat(
 		[]Entry{{Unknown, "unclassified error", "Read the message; if it names no cause, report it with the log lines around it."}},
-		decodeEntries(), validateEntries(), schemaEntries(), sinkEntries(), staleEntries(), configEntries(), sourceEntries(), runEntries(),
+		decodeEntries(), validateEntries(), schemaEntries(), sinkEntries(), staleEntries(), configEntries(), sourceEntries(), agentEntries(), runEntries(),
 	)
 	slices.SortFunc(all, func(a, b Entry) int {
 		switch {

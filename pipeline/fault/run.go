@@ -16,6 +16,8 @@ const (
 	JavaMissing     Code = "CDC-8012"
 	MavenMissing    Code = "CDC-8013"
 	ArtifactMissing Code = "CDC-8014"
+	Incomplete      Code = "CDC-8015"
+	ReplicaDiffers  Code = "CDC-8016"
 	LetterMissing   Code = "CDC-8020"
 	LetterRefused   Code = "CDC-8021"
 	ReplayLimit     Code = "CDC-8022"
@@ -39,6 +41,8 @@ func runEntries() []Entry {
 		{JavaMissing, "Java 17 not found", "Install a JDK 17 (Debian: apt-get install openjdk-17-jdk-headless), or name its directory in JAVA_HOME."},
 		{MavenMissing, "Maven not found", "Install Maven (Debian: apt-get install maven), which fetches the programs of the servers into the cache; it is not needed once they are there."},
 		{ArtifactMissing, "programs of the servers could not be fetched", "Read what Maven says; check the network, and the mirrors of Maven's settings.xml if it needs any."},
+		{Incomplete, "not complete yet", "What was done stays done: call the same command again, and it goes on from there."},
+		{ReplicaDiffers, "replica differs from Cassandra", "Let cdcpipe verify --repair heal the rows. If they differ again, look for a table without cdc, an agent that does not run, or rejected records."},
 		{LetterMissing, "no such letter", "List the letters (cdcpipe dlq list --state all), and check the outlet; what was purged is gone but for its audit."},
 		{LetterRefused, "letter cannot be resubmitted", "Correct what the message names, or export the letter and correct the row in Cassandra; nothing was sent and nothing changed."},
 		{ReplayLimit, "letter was replayed too often", "Remove what it fails by, which its code and detail say, then replay it with a greater --max-replays."},

@@ -27,10 +27,16 @@ type Built struct {
 // A sink that is a [pipeline.Offsets] keeps the marks of record, unless tune has named
 // another. Nothing is opened. A Spec may be built more than once.
 func (s *Spec) Build(env plugin.Env, tune ...func(*pipeline.Config)) (*Built, error) {
+	return s.build(env, s.Config.Name, nil, tune)
+}
+
+// build makes the pipeline called name, from its source on or from the changes of
+// head on.
+func (s *Spec) build(env plugin.Env, name string, head Head, tune []func(*pipeline.Config)) (*Built, error) {
 	if s.unresolved {
 		return nil, fault.New(fault.ConfigReference, "%s was loaded without resolving its references", s.file)
 	}
-	env.Pipeline, env.Dir, env.Inexact = s.Config.Name, s.dir, s.Config.Schema.Inexact
+	env.Pipeline, env.Dir, env.Inexact = name, s.dir, s.Config.Schema.Inexact
 	if env.Logger == nil {
 		env.Logger = slog.Default()
 	}
@@ -40,8 +46,16 @@ func (s *Spec) Build(env plugin.Env, tune ...func(*pipeline.Config)) (*Built, er
 	env.Tables = env.Catalog.Tables()
 	b := &Built{Outlets: map[pipeline.Outlet]any{}}
 	instances := make([]plugin.Instance, len(s.steps))
+	skip := 0 // the steps that head stands for
+	if head != nil {
+		skip = s.changesFrom()
+	}
+	var changes []*cdc.Table // as head has to give them
 	var errs []error
 	for i, st := range s.steps {
+		if i == skip {
+			changes = env.Tables
+		}
 		x, err := st.part.Build(env, st.With)
 		if err != nil {
 			errs = append(errs, s.failed(st, err))
@@ -52,6 +66,7 @@ func (s *Spec) Build(env plugin.Env, tune ...func(*pipeline.Config)) (*Built, er
 			env.Tables = m.MapTables(env.Tables)
 		}
 		switch {
+		case i < skip:
 		case st.kind == pipeline.SourceKind:
 			b.Source = x.Part
 		case st.kind == pipeline.SinkKind:
@@ -76,15 +91,28 @@ func (s *Spec) Build(env plugin.Env, tune ...func(*pipeline.Config)) (*Built, er
 	if o, ok := b.Sink.(pipeline.Offsets); ok && cfg.Offsets == nil {
 		cfg.Offsets = o
 	}
-	b.Pipeline = pipeline.New(s.Config.Name, cfg)
+	b.Pipeline = pipeline.New(name, cfg)
 	var flow pipeline.AnyFlow
 	var gather []pipeline.Option // of the step that comes next
+	if head != nil {
+		source, err := head(changes)
+		if err != nil {
+			return nil, err
+		}
+		b.Source, flow = source, pipeline.From(b.Pipeline, "source", source)
+	}
 	for i, st := range s.steps {
+		if i < skip || head != nil && st.past() {
+			continue
+		}
 		out, err := instances[i].Wire(b.Pipeline, flow, st.name(), append(gather, st.options()...)...)
 		if err != nil {
 			return nil, s.failed(st, err)
 		}
 		flow, gather = out, instances[i].Options()
+	}
+	if head != nil {
+		pipeline.Bind(b.Pipeline, pipeline.Stale, pipeline.Discard)
 	}
 	if err := b.Pipeline.Validate(); err != nil {
 		return nil, fault.Wrap(fault.ConfigValue, fmt.Errorf("%s: %w", s.file, err))

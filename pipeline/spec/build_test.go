@@ -198,3 +198,67 @@ func TestBuildFails(t *testing.T) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
+
+// A pipeline from changes on goes without the file's source and what stands before
+// them, and has a name and marks of its own.
+func TestBuildFrom(t *testing.T) {
+	t.Parallel()
+	r := new(plugin.Registry)
+	var sink pipelinetest.Collector[*cdc.Change]
+	var names []string
+	plugin.Source(r, "events", "", struct{}{}, func(plugin.Env, struct{}) (pipeline.Source[*cdc.Event], error) {
+		return new(pipelinetest.Log[*cdc.Event]).Reader(1, false), nil
+	})
+	plugin.Stage(r, "decode", "", struct{}{}, func(plugin.Env, struct{}) (pipeline.Stage[*cdc.Event, *cdc.Change], error) {
+		return pipeline.Map(func(*cdc.Event) (*cdc.Change, error) { return nil, nil }), nil
+	})
+	plugin.Stage(r, "hydrate", "", struct{}{}, func(plugin.Env, struct{}) (pipeline.Stage[*cdc.Change, *cdc.Change], error) {
+		return facts{pipeline.Filter("all", func(*cdc.Change) bool { return false })}, nil
+	})
+	refuse := func(plugin.Env, struct{}) (pipeline.Stage[*cdc.Change, *cdc.Change], error) {
+		return pipeline.Filter("old", func(*cdc.Change) bool { return false }), nil
+	}
+	plugin.Stage(r, "stale_check", "", struct{}{}, refuse)
+	plugin.Sink(r, "collect", "", struct{}{}, func(env plugin.Env, _ struct{}) (pipeline.Sink[*cdc.Change], error) {
+		names = append(names, env.Pipeline)
+		return &sink, nil
+	})
+	s, err := spec.Parse(t.Context(), "p.yaml", []byte(`{version: 1, name: p, source: events, stages: [decode, hydrate, stale_check], sink: collect,
+		outlets: {dead_letter: discard, stale: discard}}`), r, spec.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := cdc.ParseCQL("CREATE TABLE k.t (p int PRIMARY KEY)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var given []*cdc.Table
+	var log pipelinetest.Log[*cdc.Change]
+	b, err := s.BuildFrom(plugin.Env{Catalog: cdc.NewCatalog(nil, schema.Tables()...)}, "p-again",
+		func(tables []*cdc.Table) (pipeline.Source[*cdc.Change], error) {
+			given = tables
+			log.Append("t/0", 1, &cdc.Change{Table: tables[0]})
+			return log.Reader(1, false), nil
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Pipeline.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(given) != 1 || !given[0].Facts || len(sink.All()) != 1 || b.Pipeline.Name() != "p-again" || names[len(names)-1] != "p-again" {
+		t.Errorf("given %v, %d arrived at %v", given, len(sink.All()), names)
+	}
+}
+
+// facts makes tables those of facts.
+type facts struct {
+	pipeline.Stage[*cdc.Change, *cdc.Change]
+}
+
+func (facts) MapTables(in []*cdc.Table) (out []*cdc.Table) {
+	for _, t := range in {
+		out = append(out, t.OfFacts())
+	}
+	return out
+}

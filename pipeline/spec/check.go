@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"cdcpipe/pipeline"
 )
@@ -105,6 +106,14 @@ func (r Redis) Validate() error {
 	}
 	c.that(r.Database >= 0, "database: must not be negative, found %d", r.Database)
 	return errors.Join(c.err(), r.TLS.Validate())
+}
+
+// Validate reports what is wrong with y.
+func (y Canary) Validate() error {
+	var c checker
+	c.that(y.Every >= time.Second, "every: must be at least 1s, found %v", y.Every)
+	c.that(y.Silence >= 2*y.Every, "silence: must be at least twice every, which is %v, found %v", y.Every, y.Silence)
+	return c.err()
 }
 
 // Validate reports what is wrong with l.

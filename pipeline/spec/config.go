@@ -25,6 +25,7 @@ type Config struct {
 	Breaker Breaker          `yaml:"breaker" jsonschema:"description=When a step that keeps failing is left alone"`
 	Admin   Admin            `yaml:"admin" jsonschema:"description=The admin API\\, health and metrics"`
 	Redis   *Redis           `yaml:"redis" jsonschema:"description=Redis\\, where workers know of one another"`
+	Canary  *Canary          `yaml:"canary" jsonschema:"description=A row of cdcpipe's own\\, by which it is noticed that changes no longer arrive; off unless this is given"`
 	Log     Log              `yaml:"log" jsonschema:"description=The log\\, on standard error"`
 }
 
@@ -106,6 +107,15 @@ type Redis struct {
 	TLS      plugin.TLS    `yaml:"tls" jsonschema:"description=Encryption"`
 }
 
+// Canary says what is written to Cassandra to be looked for in PostgreSQL. It takes
+// schema.cassandra, a postgres sink, and a source that reads the topic of its table.
+type Canary struct {
+	Keyspace string        `yaml:"keyspace" jsonschema:"default=cdcpipe,description=Keyspace of the table; made if it does not exist"`
+	Table    string        `yaml:"table" jsonschema:"default=canary,description=Its name; made if it does not exist"`
+	Every    time.Duration `yaml:"every" jsonschema:"description=Time between writes; 5s if not given"`
+	Silence  time.Duration `yaml:"silence" jsonschema:"description=Age of the newest row in PostgreSQL at which the log has an error; 1m if not given"`
+}
+
 // Log says what the log looks like.
 type Log struct {
 	Level  string `yaml:"level" jsonschema:"enum=debug,enum=info,enum=warn,enum=error,description=Least level"`
@@ -129,6 +139,11 @@ func Default() Config {
 const (
 	defaultCassandraPort = 9042
 	defaultConsistency   = "local_quorum"
+
+	defaultCanaryKeyspace = "cdcpipe"
+	defaultCanaryTable    = "canary"
+	defaultCanaryEvery    = 5 * time.Second
+	defaultCanarySilence  = time.Minute
 )
 
 var consistencies = []string{"one", "local_one", "two", "three", "quorum", "local_quorum", "all"}

@@ -162,6 +162,13 @@ func (l *loader) sections(root *node, cfg *Config) {
 		c.Port = cmp.Or(c.Port, defaultCassandraPort)
 		c.Consistency = cmp.Or(c.Consistency, defaultConsistency)
 	}
+	if c := cfg.Canary; c != nil {
+		c.Keyspace, c.Table = cmp.Or(c.Keyspace, defaultCanaryKeyspace), cmp.Or(c.Table, defaultCanaryTable)
+		c.Every, c.Silence = cmp.Or(c.Every, defaultCanaryEvery), cmp.Or(c.Silence, defaultCanarySilence)
+		if cfg.Schema.Cassandra == nil {
+			l.add(fault.ConfigValue, root.get("canary").At, "canary", "there is no Cassandra to write to", "give schema.cassandra")
+		}
+	}
 	if n := root.get("name"); n == nil {
 		l.add(fault.ConfigValue, root.At, "name", "is required", "name the pipeline in lower-case letters, digits, _ and -")
 	} else if !n.Bad && !wellFormed.MatchString(cfg.Name) {
@@ -169,7 +176,7 @@ func (l *loader) sections(root *node, cfg *Config) {
 	}
 	for name, section := range map[string]plugin.Validator{
 		"schema": cfg.Schema, "limits": cfg.Limits, "commit": cfg.Commit, "retry": cfg.Retry,
-		"breaker": cfg.Breaker, "admin": cfg.Admin, "redis": cfg.Redis, "log": cfg.Log,
+		"breaker": cfg.Breaker, "admin": cfg.Admin, "redis": cfg.Redis, "canary": cfg.Canary, "log": cfg.Log,
 	} {
 		if n := root.get(name); n != nil {
 			l.validate(section, n, name, n.At)

@@ -29,6 +29,7 @@ stages:
 sink: {use: postgres, retry: {max: 10s}, with: {dsn: "postgres://u:hunter2@${env:HOST}/db"}}
 outlets: {dead_letter: *dlq, invalid: *dlq, stale: discard}
 redis: {address: "localhost:6379", password: hunter2}
+canary: {every: 2s}
 `
 
 func showySpec(t *testing.T, w *world) *spec.Spec {

@@ -25,8 +25,9 @@ type Config struct {
 	Connections int `yaml:"connections" json:"connections,omitempty" jsonschema:"default=8,minimum=1,description=Greatest number of connections; at least the sink's lanes"`
 
 	// StatementTimeout ends a statement that takes longer, LockTimeout one that
-	// waits longer for a lock. Both are tried again.
-	StatementTimeout time.Duration `yaml:"statement_timeout" json:"statement_timeout,omitempty" jsonschema:"default=60s,description=A statement that takes longer is ended and tried again"`
+	// waits longer for a lock. Both are tried again. A server that says nothing for
+	// twice the first and once the second is taken for lost.
+	StatementTimeout time.Duration `yaml:"statement_timeout" json:"statement_timeout,omitempty" jsonschema:"default=60s,description=A statement that takes longer is ended and tried again; a server that is silent for twice as long (and lock_timeout) is given up"`
 	LockTimeout      time.Duration `yaml:"lock_timeout" json:"lock_timeout,omitempty" jsonschema:"default=10s,description=A statement that waits longer for a lock is ended and tried again"`
 
 	// Unprepared sends statements whole every time, for poolers that cannot keep

@@ -58,3 +58,20 @@ func text(ps []pipeline.Partition) []string {
 	}
 	return s
 }
+
+// Forget deletes the marks of those of the pipeline's partitions whose names begin
+// with one of prefixes. It may be called before Open, but not while the pipeline
+// runs.
+func (s *Sink) Forget(ctx context.Context, prefixes ...string) error {
+	pool, err := connect(ctx, s.cfg, 1)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	_, err = pool.Exec(ctx, "DELETE FROM "+quote(s.cfg.Schema)+"._cdc_offsets WHERE pipeline = $1 AND EXISTS (SELECT FROM unnest($2::text[]) AS p WHERE starts_with(partition, p))",
+		s.pipeline, prefixes)
+	if err != nil && !undefined(err) { // else nothing ran yet
+		return judge(fmt.Errorf("forget offsets: %w", err))
+	}
+	return nil
+}

@@ -10,13 +10,14 @@ import (
 // pipelined sends the statements of a transaction without waiting for each
 // (libpq's pipeline mode), and reads their results in order.
 type pipelined struct {
+	pg         *pgconn.PgConn
 	pipe       *pgconn.Pipeline
 	unprepared bool
 	pending    []func(*pgconn.ResultReader) // one per statement, nil if its rows are of no use
 }
 
 func (s *Sink) pipelined(ctx context.Context, pg *pgconn.PgConn) *pipelined {
-	return &pipelined{pipe: pg.StartPipeline(ctx), unprepared: s.cfg.Unprepared}
+	return &pipelined{pg: pg, pipe: pg.StartPipeline(ctx), unprepared: s.cfg.Unprepared}
 }
 
 // exec sends a statement without parameters.
@@ -95,9 +96,11 @@ func (p *pipelined) read() error {
 	return nil
 }
 
-// close leaves pipeline mode. After an error it lets the server skip the rest.
+// close leaves pipeline mode. After an error it lets the server skip the rest. A
+// connection that is gone is closed by a goroutine of the driver's own, and must
+// not be written to any more.
 func (p *pipelined) close(failed bool) {
-	if failed {
+	if failed && !p.pg.IsClosed() {
 		_ = p.pipe.Sync() // a connection that is gone says so at its next use
 	}
 	_ = p.pipe.Close()

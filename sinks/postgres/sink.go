@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strconv"
 	"sync"
 
@@ -131,6 +132,14 @@ func connect(ctx context.Context, cfg Config, connections int) (*pgxpool.Pool, e
 	pc.ConnConfig.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
 		// Whoever was the primary is not: the next connection looks for the one that is.
 		return err.Code != readOnly && fatal(conn, err)
+	}
+	dial := pc.ConnConfig.DialFunc
+	pc.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return &silence{Conn: c, longest: 2*cfg.StatementTimeout + cfg.LockTimeout}, nil
 	}
 	if cfg.Unprepared {
 		pc.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec

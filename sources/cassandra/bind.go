@@ -60,20 +60,6 @@ func appendValue(b []byte, v cdc.Value) []byte {
 	return append(binary.BigEndian.AppendUint32(b, uint32(len(v))), v...)
 }
 
-// routingKey returns the partition key as it is hashed to a token
-// (db/marshal/CompositeType of several columns).
-func routingKey(partition []cdc.Value) []byte {
-	if len(partition) == 1 {
-		return partition[0]
-	}
-	var b []byte
-	for _, v := range partition {
-		b = append(binary.BigEndian.AppendUint16(b, uint16(len(v))), v...)
-		b = append(b, 0)
-	}
-	return b
-}
-
 // checkKey reports what is wrong with values as those of key columns from first on.
 func (p *plan) checkKey(first int, values []cdc.Value) error {
 	for i, v := range values {

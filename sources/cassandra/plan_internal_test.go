@@ -91,7 +91,7 @@ func TestBind(t *testing.T) {
 			t.Errorf("argument %d: got %s, want %s", i, got, want)
 		}
 	}
-	if got, want := hex.EncodeToString(routingKey(key)), "00040000000100"+"0008000000040000000200"; got != want {
+	if got, want := hex.EncodeToString(cdc.AppendRoutingKey(nil, key)), "00040000000100"+"0008000000040000000200"; got != want {
 		t.Errorf("routing key: got %s, want %s", got, want)
 	}
 	rows := [][]cdc.Value{{cdc.Value("a"), cdc.AppendInt32(nil, 1)}, {cdc.Value{}, cdc.AppendInt32(nil, 2)}}

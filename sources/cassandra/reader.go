@@ -84,7 +84,7 @@ func (r *Reader) ReadRows(ctx context.Context, t *cdc.Table, partition []cdc.Val
 	}
 	var rows []cdc.Reading
 	run := func(outputs []output, stmt string, args []any) error {
-		return r.read(ctx, p, outputs, session.Query(stmt, args...).RoutingKey(routingKey(partition)), func(x cdc.Reading) error {
+		return r.read(ctx, p, outputs, session.Query(stmt, args...).RoutingKey(cdc.AppendRoutingKey(nil, partition)), func(x cdc.Reading) error {
 			rows = append(rows, x)
 			return nil
 		})
@@ -132,7 +132,7 @@ func (r *Reader) ReadPrefix(ctx context.Context, t *cdc.Table, key []cdc.Value, 
 	if err := p.checkKey(0, key); err != nil {
 		return err
 	}
-	q := session.Query(p.prefixes[len(key)-t.Partition], p.bind(key)...).RoutingKey(routingKey(key[:t.Partition]))
+	q := session.Query(p.prefixes[len(key)-t.Partition], p.bind(key)...).RoutingKey(cdc.AppendRoutingKey(nil, key[:t.Partition]))
 	return r.read(ctx, p, p.outputs, q, yield)
 }
 

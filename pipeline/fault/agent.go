@@ -1,0 +1,36 @@
+package fault
+
+// Faults of what brings changes to the source: CDC of Cassandra, and Debezium's agent.
+const (
+	AgentSilent   Code = "CDC-7030"
+	AgentAwaited  Code = "CDC-7031"
+	AgentBehind   Code = "CDC-7032"
+	NotCaptured   Code = "CDC-7033"
+	TopicUnread   Code = "CDC-7034"
+	AgentKeyspace Code = "CDC-7035"
+	AgentSets     Code = "CDC-7036"
+	AgentUDT      Code = "CDC-7037"
+	AgentVector   Code = "CDC-7038"
+	AgentDown     Code = "CDC-7039"
+	CDCDisabled   Code = "CDC-7040"
+	CanarySilent  Code = "CDC-7041"
+	CanaryRefused Code = "CDC-7042"
+)
+
+func agentEntries() []Entry {
+	return []Entry{
+		{AgentSilent, "no change of the table has ever arrived", "Restart Debezium's agent, which does not see tables that were made together with their keyspace while it ran; look for one \"detected to be added!\" in its log for each table. Then run cdcpipe snapshot for the rows that it has passed over."},
+		{AgentAwaited, "no change of the table yet", "Nothing to do if nothing was written. Otherwise write a row and look again after a minute; if there is no topic then, restart Debezium's agent."},
+		{AgentBehind, "newest changes have not arrived", "See whether Debezium's agent runs and what its log says, and whether cdc_raw grows. Rows from before the table had CDC, and those with write times of the client's own, are no fault of it. Once it reads on, cdcpipe verify --repair heals what was lost."},
+		{NotCaptured, "table without CDC", "No change of it is sent: ALTER TABLE ... WITH cdc = true, then run cdcpipe snapshot; or leave it out of the source's topics if that is meant."},
+		{TopicUnread, "topic is not read", "Add the topic to the source's topics or topic_patterns, or set cdc = false on the table if nobody reads it."},
+		{AgentKeyspace, "case-sensitive keyspace with CDC", "Debezium's agent gives up registering tables at such a keyspace, with one warning: set cdc = false on its tables, restart the agent, and run cdcpipe snapshot for tables that had no events."},
+		{AgentSets, "nested set that ends the agent", "Debezium's agent ends at the first write of such a value, and again after each restart: set cdc = false on the table, and keep the value as text or blob, or the set outside of other frozen collections."},
+		{AgentUDT, "user-defined type in a table with CDC", "Debezium's agent may not register the table when it starts (\"Unknown type\" in its log): after each start compare rows with cdcpipe verify, or keep the value as text."},
+		{AgentVector, "vector column", "Debezium's agent reads no schema at all when any table of the cluster has a vector, with CDC or without (\"proceeding without schema metadata\" in its log): keep the value as frozen<list<float>>, or the table in another cluster; then restart the agent, and run cdcpipe snapshot for the tables that had no events."},
+		{AgentDown, "agent does not answer", "Start Debezium's agent, or correct the address. Writes wait in cdc_raw meanwhile: when it is full, Cassandra refuses writes to tables with CDC."},
+		{CDCDisabled, "Cassandra has CDC switched off", "Set cdc_enabled: true in cassandra.yaml on every node and restart it: cdc = true of a table does nothing without (docs/cassandra-setup.md)."},
+		{CanarySilent, "canary does not come through", "Nothing that is written to Cassandra may be arriving. Run cdcpipe doctor: it says whether Kafka, PostgreSQL and the agent answer, and which tables have no events. If the canary has never come through, restart Debezium's agent once, and see that the source's topics match its topic."},
+		{CanaryRefused, "canary's table cannot be made or written", "Execute the statements of the message as a role that may, or remove canary from the file."},
+	}
+}
