@@ -111,29 +111,32 @@ func dlqRun(c console, ctx *cli.Context) error {
 		}
 		defer end()
 	}
-	return together(soft, proc.PurgeOld, all)
+	purging, stopPurging := context.WithCancel(soft)
+	defer stopPurging()
+	var purge sync.WaitGroup
+	purge.Go(func() { proc.PurgeOld(purging) })
+	err = together(soft, all)
+	if !proc.Once || err != nil { // else it ends by itself
+		stopPurging()
+	}
+	purge.Wait()
+	return err
 }
 
 // together runs pipelines until one has failed or all have ended.
-func together(ctx context.Context, purge func(context.Context), all []*pipeline.Pipeline) error {
+func together(ctx context.Context, all []*pipeline.Pipeline) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	var pipelines, others sync.WaitGroup
-	defer others.Wait()
-	others.Go(func() { purge(ctx) })
+	var wg sync.WaitGroup
 	errs := make([]error, len(all))
 	for i, p := range all {
-		pipelines.Go(func() {
+		wg.Go(func() {
 			if errs[i] = p.Run(ctx); errs[i] != nil {
 				stop()
 			}
 		})
 	}
-	pipelines.Wait()
-	stopPurge := stop
-	if len(all) > 0 && errors.Join(errs...) != nil {
-		stopPurge()
-	}
+	wg.Wait()
 	return errors.Join(errs...)
 }
 

@@ -18,7 +18,7 @@ func edit(ctx context.Context, text []byte, suffix string) ([]byte, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.EditorFailed, err)
 	}
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }() // it is the user's own, in a directory that is cleaned
 	_, err = f.Write(text)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, fault.Wrap(fault.EditorFailed, err)

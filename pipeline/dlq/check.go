@@ -2,7 +2,6 @@ package dlq
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -156,10 +155,10 @@ func (c Check) Correction(ctx context.Context, l *Letter, value []byte) error {
 		return fault.New(fault.LetterRefused, "nothing was changed: the value is of table %s.%s, the letter of %s", d.Table.Keyspace, d.Table.Name, l.TableName())
 	}
 	was, err := c.Run(ctx, &l.Event)
-	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	if err != nil {
 		return err
-	case err != nil || was.Decoded == nil || v.Decoded == nil:
+	}
+	if was.Decoded == nil || v.Decoded == nil {
 		return nil
 	}
 	if !slices.EqualFunc(was.Decoded.Key, v.Decoded.Key, func(a, b cdc.Value) bool { return string(a) == string(b) && (a == nil) == (b == nil) }) {

@@ -94,7 +94,10 @@ func (x *Exporter) Write(ctx context.Context, recs []pipeline.Record[*Letter]) e
 // Outlets returns none.
 func (*Exporter) Outlets() []pipeline.Outlet { return nil }
 
-// Open makes the directory, and removes what a crash left of files that were not
+// abandoned is how long a file has not been written to that nobody will finish.
+const abandoned = 10 * time.Minute
+
+// Open makes the directory, and removes what crashes left there of files that were not
 // finished.
 func (x *Exporter) Open(context.Context) error {
 	if err := os.MkdirAll(x.Dir, 0o755); err != nil {
@@ -102,7 +105,9 @@ func (x *Exporter) Open(context.Context) error {
 	}
 	left, err := filepath.Glob(filepath.Join(x.Dir, ".*"+unfinished))
 	for _, f := range left {
-		err = errors.Join(err, os.Remove(f))
+		if info, statErr := os.Stat(f); statErr == nil && time.Since(info.ModTime()) > abandoned {
+			err = errors.Join(err, os.Remove(f))
+		}
 	}
 	return fault.Wrap(fault.OutletDown, err)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 
 	"cdcpipe/pipeline"
 	"cdcpipe/pipeline/cdc"
@@ -96,9 +97,7 @@ func (r *Resubmitter) Send(ctx context.Context, ss ...Sending) (refused []Refusa
 			continue
 		}
 		detail := map[string]any{"topic": s.Letter.Event.Topic, "count": s.Letter.Count() + 1}
-		for k, v := range s.Detail {
-			detail[k] = v
-		}
+		maps.Copy(detail, s.Detail)
 		if s.Value != nil {
 			detail["sha256_before"], detail["sha256_after"] = sum(s.Letter.Event.Value), sum(s.Value)
 		}

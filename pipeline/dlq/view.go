@@ -1,6 +1,7 @@
 package dlq
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -114,14 +115,14 @@ func CSVHeader() []string {
 // key and value text, or base64 behind "base64:".
 func (l *Letter) CSV() []string {
 	text := func(b []byte) string {
-		v := View{}
-		if v.Key, v.KeyBytes = textual(b); v.Key != nil {
-			return *v.Key
-		} else if b == nil {
+		s, raw := textual(b)
+		switch {
+		case s != nil:
+			return *s
+		case raw == nil:
 			return ""
 		}
-		enc, _ := json.Marshal(b) // of bytes, which always has a form
-		return "base64:" + string(enc[1:len(enc)-1])
+		return "base64:" + base64.StdEncoding.EncodeToString(raw)
 	}
 	var first letter.Failure
 	if len(l.Failures) > 0 {
