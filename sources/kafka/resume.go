@@ -36,6 +36,7 @@ func (s *Source) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Of
 	if err != nil {
 		return nil, err
 	}
+	anew := map[pipeline.Partition]bool{} // partitions of topics that were created anew
 	for _, m := range marks {
 		t, p, _ := split(m.Partition)
 		if now := ids[t].String(); m.Log != "" && now != "" && now != m.Log {
@@ -46,6 +47,7 @@ func (s *Source) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Of
 			}
 			s.log.Warn("topic was deleted and created anew", "partition", m.Partition, "on_record", m.Offset, "begin", s.cfg.OnLostOffset)
 			s.reclaim(m.Partition, -1) // the mark on record is of another topic
+			anew[m.Partition] = true
 			offsets[t][p] = offsetOf(s.cfg.OnLostOffset)
 			continue
 		}
@@ -53,7 +55,7 @@ func (s *Source) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Of
 		offsets[t][p] = kgo.NewOffset().At(at.Offset).WithEpoch(at.Epoch)
 	}
 	s.begin(offsets, ids, len(marks))
-	return offsets, s.start(ctx, offsets)
+	return offsets, s.start(ctx, offsets, anew)
 }
 
 // begin notes where reading begins in partitions that have an offset on record.
@@ -82,8 +84,9 @@ func (s *Source) begin(offsets map[string]map[int32]kgo.Offset, ids map[string]t
 
 // start finds out where reading begins in the other partitions. An end is put on
 // record by a batch without records, so that what comes after it is read even if the
-// worker restarts before anything does.
-func (s *Source) start(ctx context.Context, offsets map[string]map[int32]kgo.Offset) error {
+// worker restarts before anything does; so is the beginning of a partition of a topic
+// that was created anew, in the place of what the record has of the old one.
+func (s *Source) start(ctx context.Context, offsets map[string]map[int32]kgo.Offset, anew map[pipeline.Partition]bool) error {
 	for t, m := range offsets {
 		for p, at := range m {
 			if at.EpochOffset().Offset >= 0 {
@@ -108,7 +111,7 @@ func (s *Source) start(ctx context.Context, offsets map[string]map[int32]kgo.Off
 					return end.Err
 				}
 				m[p] = kgo.NewOffset().At(end.Offset)
-				s.started(name(t, p), end, at == offsetOf(latest))
+				s.started(name(t, p), end, at == offsetOf(latest) || anew[name(t, p)])
 				return nil
 			})
 			if err != nil {

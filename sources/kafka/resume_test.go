@@ -269,6 +269,11 @@ func TestTopicRecreatedBetween(t *testing.T) {
 					r.fails(t, fault.TopicRecreated)
 					return
 				}
+				// What is on record of the old topic is replaced even if nothing is in the new one.
+				start, err := r.read(t)
+				if err != nil || len(start.Records) > 0 || start.Through.Offset != -1 || !start.Through.Supersedes(b.Through) {
+					t.Fatalf("got %+v, %v", start, err)
+				}
 				again, err := r.read(t)
 				if err != nil || string(again.Records[0].Value.Value) != "x" {
 					t.Fatalf("got %v, %v", again, err)

@@ -46,8 +46,6 @@ func canonical(t *cdc.Type, s string) string {
 			return s
 		}
 		return strconv.FormatFloat(f, 'g', -1, bits)
-	case cdc.Boolean:
-		return strings.TrimSuffix(strings.TrimSuffix(s, "rue"), "alse")
 	case cdc.Blob:
 		return strings.TrimPrefix(strings.TrimPrefix(s, "0x"), `\x`)
 	case cdc.Inet:

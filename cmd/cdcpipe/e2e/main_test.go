@@ -188,7 +188,7 @@ func until(ctx context.Context, atMost time.Duration, done func() (bool, error))
 	}
 }
 
-// log returns the end of a file.
+// tail returns the last lines of a file.
 func tail(path string, lines int) string {
 	b, err := os.ReadFile(path)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -73,19 +74,22 @@ func (p *pipe) restart() error {
 	if err != nil {
 		return err
 	}
-	defer log.Close()
-	p.cmd = exec.Command(p.bin, "run", "-f", p.file)
+	p.cmd = exec.Command(p.bin, "run", "-f", p.file, "--admin", "127.0.0.1:0")
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := p.cmd.Start(); err != nil {
-		return err
-	}
+	started := make(chan error)
 	p.ended = make(chan struct{})
 	go func() {
+		runtime.LockOSThread() // with whose end the program is killed
 		defer close(p.ended)
-		p.err = p.cmd.Wait()
+		defer log.Close()
+		p.err = p.cmd.Start()
+		started <- p.err
+		if p.err == nil {
+			p.err = p.cmd.Wait()
+		}
 	}()
-	return nil
+	return <-started
 }
 
 // kill ends the program as a crash would.

@@ -26,7 +26,7 @@ func Parts() []Part { return []Part{Kafka, Postgres, Cassandra, Agent} }
 
 // startTimeout bounds the start of one server. Kafka takes 15 s after a crash,
 // Cassandra 8 s and longer on a machine that is busy.
-const startTimeout = 10 * time.Minute
+const startTimeout = 5 * time.Minute
 
 // stopTimeout is how long a server may take to end in order.
 const stopTimeout = 30 * time.Second

@@ -32,17 +32,15 @@ func agentRestarts(t *testing.T) int64 {
 }
 
 // A vector column anywhere in the cluster blinds an agent that starts: it knows no
-// table, and passes over every write. docs/cassandra-setup.md warns of it.
+// table, and sends nothing. docs/cassandra-setup.md warns of it.
 func TestVectorBlindsAgent(t *testing.T) {
 	if err := the.settle(t.Context(), time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	the.do(t, "CREATE TABLE broken.vectors (id int PRIMARY KEY, v vector<float, 3>)")
 	at := agentRestarts(t)
-	the.do(t, "INSERT INTO never.fence (id, v) VALUES (-1, 'lost')")
 	err := until(t.Context(), 30*time.Second, func() (bool, error) {
-		log := agentLog(t, at)
-		return strings.Contains(log, "proceeding without schema metadata") && strings.Contains(log, "Unable to get KeyValueSchema for table never.fence"), nil
+		return strings.Contains(agentLog(t, at), "proceeding without schema metadata"), nil
 	})
 	if err != nil {
 		t.Errorf("the agent is not blind: %v\n%s", err, tail(the.Component(realstack.Agent).LogFile(), 20))
