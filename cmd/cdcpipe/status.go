@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -130,7 +131,7 @@ func askStatus(ctx context.Context, s *spec.Spec, addr string) (st status, err e
 	if err != nil {
 		return st, fault.New(fault.WorkerUnreached, "ask the worker at %s: %w", addr, err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // it was only read from
 	if resp.StatusCode != http.StatusOK {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, 500))
 		return st, fault.New(fault.WorkerUnreached, "the worker at %s answers %s: %s", addr, resp.Status, strings.TrimSpace(string(body)))
@@ -168,7 +169,7 @@ func (s *status) print(out io.Writer) {
 	for _, p := range s.Partitions {
 		lag, behind := "?", "?"
 		if p.Lag != nil {
-			lag, behind = fmt.Sprint(*p.Lag), time.Duration(*p.Behind*float64(time.Second)).Round(time.Millisecond).String()
+			lag, behind = strconv.FormatInt(*p.Lag, 10), time.Duration(*p.Behind*float64(time.Second)).Round(time.Millisecond).String()
 		}
 		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t\t\n", p.Partition, p.Committed, lag, behind)
 	}
