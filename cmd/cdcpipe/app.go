@@ -25,12 +25,8 @@ func newApp(c console) *cli.App {
 		DisableSliceFlagSeparator: true, // values hold commas
 		ExitErrHandler:            func(*cli.Context, error) {},
 		Commands: []*cli.Command{
-<<<<<<< HEAD
 			runCommand(c), snapshotCommand(c), verifyCommand(c), configCommand(c), doctorCommand(c), migrateCommand(c),
 			dlqCommand(c), validationCommand(c), devCommand(c), versionCommand(c), completionCommand(c),
-=======
-			runCommand(c), snapshotCommand(c), verifyCommand(c), configCommand(c), doctorCommand(c), migrateCommand(c), dlqCommand(c), validationCommand(c), devCommand(c), versionCommand(c), completionCommand(c),
->>>>>>> dlq
 		},
 		Action: func(ctx *cli.Context) error {
 			if name := ctx.Args().First(); name != "" {
