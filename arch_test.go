@@ -16,7 +16,7 @@ import (
 var layers = []string{
 	"pipeline/cdc pipeline/fault configs", // what a change is; what can go wrong; files
 	"pipeline",                            // the engine: knows nothing of changes
-	"pipeline/plugin pipeline/pipelinetest pipeline/letter pipeline/verify",              // parts by name; testing them; rejects; comparing replicas
+	"pipeline/plugin pipeline/pipelinetest pipeline/letter pipeline/verify",              // its parts by name; testing them; what becomes of rejects; comparing replicas
 	"coord coord/... obs obs/... stages/debezium",                                        // who runs what; what it looks like; formats of events
 	"stages sources/... sinks/...",                                                       // the parts
 	"pipeline/spec pipeline/dlq",                                                         // pipelines as files; working on letters

@@ -30,8 +30,8 @@ func edit(ctx context.Context, text []byte, suffix string) ([]byte, error) {
 			break
 		}
 	}
-	cmd := exec.CommandContext(ctx, "sh", "-c", program+` "$1"`, program, f.Name()) //nolint:gosec // the shell reads what the user has set as every program does
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stderr, os.Stderr              // standard output is for data
+	cmd := exec.CommandContext(ctx, "sh", "-c", program+` "$1"`, program, f.Name())
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stderr, os.Stderr // standard output is for data
 	if err := cmd.Run(); err != nil {
 		return nil, fault.New(fault.EditorFailed, "%s: %w", program, err)
 	}
