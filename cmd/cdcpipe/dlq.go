@@ -1,18 +1,15 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"slices"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"cdcpipe/pipeline"
 	"cdcpipe/pipeline/dlq"
-	"cdcpipe/pipeline/fault"
 )
 
 func dlqCommand(c console) *cli.Command {
@@ -148,91 +145,6 @@ func dlqStats(c console, ctx *cli.Context) error {
 	return printStats(c, ctx.String("output"), all)
 }
 
-// A sent result is what replay and resubmit print.
-type sentResult struct {
-	Sent    int             `json:"sent"`
-	Refused []refusedResult `json:"refused"`
-}
-
-type refusedResult struct {
-	ID     int64      `json:"id"`
-	Code   fault.Code `json:"code"`
-	Reason string     `json:"reason"`
-}
-
-func (r *sentResult) add(refused []dlq.Refusal, of int) {
-	r.Sent += of - len(refused)
-	for _, no := range refused {
-		r.Refused = append(r.Refused, refusedResult{no.ID, fault.CodeOf(no.Err), no.Err.Error()})
-	}
-}
-
-// print prints the result. What was refused is an error besides.
-func (r *sentResult) print(c console, form string, limit error) error {
-	if form != "table" {
-		if r.Refused == nil {
-			r.Refused = []refusedResult{}
-		}
-		if err := document(c, form, r); err != nil {
-			return err
-		}
-	} else {
-		fmt.Fprintf(c.out, "%d sent, %d refused\n", r.Sent, len(r.Refused))
-		for _, no := range r.Refused {
-			fmt.Fprintf(c.out, "  %d: %s\n", no.ID, shown(no.Reason, 500))
-		}
-	}
-	return limit
-}
-
-func dlqReplay(c console, ctx *cli.Context) error {
-	if !narrowed(ctx) {
-		return usage("%s: name letters, by number or by flags, or give --all", ctx.Command.FullName())
-	}
-	f, err := filterOf(ctx, "", dlq.Open)
-	if err != nil {
-		return err
-	}
-	d, err := openDesk(ctx, quietly(c))
-	if err != nil {
-		return err
-	}
-	defer d.close()
-	if ctx.Bool("dry-run") {
-		n, err := d.store.Matching(ctx.Context, f)
-		if err == nil {
-			fmt.Fprintf(c.out, "%d would be sent\n", n)
-		}
-		return err
-	}
-	r, end, err := d.resubmitter(ctx)
-	if err != nil {
-		return err
-	}
-	defer end()
-	var result sentResult
-	var first error
-	err = d.store.Each(ctx.Context, f, func(ls []*dlq.Letter) error {
-		ss := make([]dlq.Sending, len(ls))
-		for i, l := range ls {
-			ss[i] = dlq.Sending{Letter: l}
-		}
-		refused, err := r.Send(ctx.Context, ss...)
-		if err != nil {
-			return err
-		}
-		result.add(refused, len(ls))
-		if first == nil && len(refused) > 0 {
-			first = refused[0].Err
-		}
-		return nil
-	})
-	if err == nil && f.IDs != nil && result.Sent+len(result.Refused) < len(f.IDs) {
-		first = fault.New(fault.LetterMissing, "%d of %d letters are not there, or in another state", len(f.IDs)-result.Sent-len(result.Refused), len(f.IDs))
-	}
-	return errors.Join(err, result.print(c, ctx.String("output"), first))
-}
-
 func dlqExport(c console, ctx *cli.Context) error {
 	f, err := filterOf(ctx, "", dlq.Open)
 	if err != nil {
@@ -267,52 +179,6 @@ func dlqExport(c console, ctx *cli.Context) error {
 	}
 	fmt.Fprintf(c.err, "%d letters exported\n", n)
 	return nil
-}
-
-func dlqPurge(c console, ctx *cli.Context) error {
-	f, err := filterOf(ctx, "", "")
-	if err != nil {
-		return err
-	}
-	if ctx.Duration("older-than") < 0 {
-		return usage("older-than: must not be negative")
-	}
-	d, err := openDesk(ctx, quietly(c))
-	if err != nil {
-		return err
-	}
-	defer d.close()
-	before := time.Now().Add(-ctx.Duration("older-than"))
-	if ctx.IsSet("state") && (f.State == dlq.Open || f.State == "") { // these were never dealt with
-		if ctx.IsSet("older-than") && (f.Until.IsZero() || before.Before(f.Until)) {
-			f.Until = before
-		}
-		if !ctx.Bool("yes") {
-			n, err := d.store.Matching(ctx.Context, f)
-			return counted(c, n, err)
-		}
-		n, err := d.store.Purge(ctx.Context, f, actor())
-		return purged(c, n, err)
-	}
-	if !ctx.Bool("yes") {
-		n, err := d.store.Expirable(ctx.Context, f, before)
-		return counted(c, n, err)
-	}
-	n, err := d.store.Expire(ctx.Context, f, before, actor())
-	return purged(c, n, err)
-}
-
-func counted(c console, n int64, err error) error {
-	if err == nil {
-		fmt.Fprintf(c.out, "%d would be purged\n", n)
-		fmt.Fprintln(c.err, "nothing was removed: add --yes")
-	}
-	return err
-}
-
-func purged(c console, n int64, err error) error {
-	fmt.Fprintf(c.out, "%d purged\n", n)
-	return err
 }
 
 // elsewhere says where letters are that are not in PostgreSQL.

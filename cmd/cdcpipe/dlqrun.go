@@ -167,6 +167,10 @@ func (d *desk) topics(outlets []pipeline.Outlet) ([]*pipeline.Pipeline, error) {
 	var all []*pipeline.Pipeline
 	path := plugin.Env{Dir: filepath.Dir(d.file)}.Path
 	seen := map[string]bool{}
+	var own []pipeline.Outlet
+	for name := range d.spec.Config.Outlets {
+		own = append(own, pipeline.Outlet(name))
+	}
 	for _, o := range outlets {
 		topic := topicOf(d.spec, o)
 		if topic == "" || seen[topic] {
@@ -190,7 +194,7 @@ func (d *desk) topics(outlets []pipeline.Outlet) ([]*pipeline.Pipeline, error) {
 			return nil, err
 		}
 		p := pipeline.New(name, pipeline.Config{Logger: d.log, CommitEvery: time.Second})
-		kept := pipeline.Then[*cdc.Event, letter.Letter](pipeline.From(p, "topic", src), "unpack", dlq.Unpack{})
+		kept := pipeline.Then[*cdc.Event, letter.Letter](pipeline.From(p, "topic", src), "unpack", dlq.Unpack{Own: own})
 		pipeline.To[letter.Letter](kept, "keep", dlq.Keep{Letters: letters}, pipeline.WithRetry(retryOf(d.spec.Config.Retry)), pipeline.Batches(500, 100*time.Millisecond))
 		all = append(all, p)
 	}

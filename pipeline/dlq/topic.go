@@ -2,6 +2,8 @@ package dlq
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"cdcpipe/pipeline"
@@ -13,12 +15,19 @@ import (
 
 // An Unpack stage makes letters of the records of a topic that an outlet writes to. A
 // record that is no letter becomes one: a dead letter that says so.
-type Unpack struct{}
+type Unpack struct {
+	// Own are the pipeline's outlets besides those that every pipeline has. A letter of
+	// any other is no letter: each outlet has a table.
+	Own []pipeline.Outlet
+}
 
 // Process reads headers.
-func (Unpack) Process(_ context.Context, in []pipeline.Record[*cdc.Event], out *pipeline.Outbox[letter.Letter]) error {
+func (u Unpack) Process(_ context.Context, in []pipeline.Record[*cdc.Event], out *pipeline.Outbox[letter.Letter]) error {
 	for i, r := range in {
 		l, truncated, err := letter.Parse(r.Value)
+		if err == nil && !u.knows(l.Outlet) {
+			err = errors.New("it is of an outlet that the pipeline does not have")
+		}
 		if err != nil {
 			l = foreign(r.Value, err)
 		}
@@ -28,6 +37,10 @@ func (Unpack) Process(_ context.Context, in []pipeline.Record[*cdc.Event], out *
 		out.Emit(i, l)
 	}
 	return nil
+}
+
+func (u Unpack) knows(o pipeline.Outlet) bool {
+	return o == pipeline.DeadLetter || o == pipeline.Invalid || o == pipeline.Stale || slices.Contains(u.Own, o)
 }
 
 // Outlets returns none.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"cdcpipe/pipeline"
@@ -16,10 +17,20 @@ import (
 // first is the name of the first header that [Letter.Headers] adds.
 const first = "__connect.errors.topic"
 
+// maxName bounds names. No topic has more than 249 characters, no table of Cassandra
+// more than 222.
+const maxName = 512
+
+// isCode reports whether s has the form of a code.
+func isCode(s string) bool {
+	return len(s) == len("CDC-0000") && strings.HasPrefix(s, "CDC-") && strings.Trim(s[4:], "0123456789") == ""
+}
+
 // Parse is the inverse of [Letter.Headers]: of a record that holds a letter it
 // returns the letter, with the event as it was before. It reports whether the
 // letter's value is not the whole of the event's, as header cdcpipe.truncated says.
-// The event's time is the record's.
+// The event's time is the record's. Headers may be anybody's: what is no letter is an
+// error, and names are of a bounded length.
 func Parse(e *cdc.Event) (l Letter, truncated bool, err error) {
 	at := -1 // of the letter's own headers, which come last
 	for i, h := range e.Headers {
@@ -42,8 +53,13 @@ func Parse(e *cdc.Event) (l Letter, truncated bool, err error) {
 	if err := errors.Join(err, err2, err3, err4, err5); err != nil {
 		return Letter{}, false, fmt.Errorf("headers of a letter: %w", err)
 	}
-	if own["cdcpipe.outlet"] == "" || own["cdcpipe.error.code"] == "" {
-		return Letter{}, false, errors.New("headers of a letter: cdcpipe.outlet or cdcpipe.error.code is missing")
+	for _, name := range []string{first, "cdcpipe.outlet", "cdcpipe.stage", "cdcpipe.table", "cdcpipe.trace_id"} {
+		if n := len(own[name]); n > maxName || n == 0 && name == "cdcpipe.outlet" {
+			return Letter{}, false, fmt.Errorf("header %s has %d bytes", name, n)
+		}
+	}
+	if !isCode(own["cdcpipe.error.code"]) {
+		return Letter{}, false, errors.New("header cdcpipe.error.code is no code")
 	}
 	l = Letter{
 		Outlet: pipeline.Outlet(own["cdcpipe.outlet"]), Step: own["cdcpipe.stage"], Code: fault.Code(own["cdcpipe.error.code"]),
@@ -58,6 +74,11 @@ func Parse(e *cdc.Event) (l Letter, truncated bool, err error) {
 		if err := json.Unmarshal([]byte(text), &l.Failures); err != nil {
 			return Letter{}, false, fmt.Errorf("header cdcpipe.failures: %w", err)
 		}
+		for _, f := range l.Failures {
+			if !isCode(string(f.Code)) {
+				return Letter{}, false, errors.New("header cdcpipe.failures has what is no code")
+			}
+		}
 	}
 	l.Keyspace, l.Table = split(own["cdcpipe.table"])
 	if w, err := strconv.ParseInt(own["cdcpipe.written"], 10, 64); err == nil {
@@ -71,10 +92,8 @@ func Parse(e *cdc.Event) (l Letter, truncated bool, err error) {
 
 // split parts keyspace.table.
 func split(name string) (keyspace, table string) {
-	for i := range name {
-		if name[i] == '.' {
-			return name[:i], name[i+1:]
-		}
+	if keyspace, table, ok := strings.Cut(name, "."); ok {
+		return keyspace, table
 	}
 	return "", ""
 }

@@ -47,8 +47,8 @@ func (c *letterColumns) add(l *letter.Letter) error {
 	c.recorded = append(c.recorded, recorded)
 	c.keyspace, c.table, c.trace = append(c.keyspace, some(l.Keyspace)), append(c.table, some(l.Table)), append(c.trace, some(l.Trace))
 	c.addRecord(l)
-	c.code, c.title, c.detail = append(c.code, string(l.Code)), append(c.title, l.Title), append(c.detail, plain(l.Detail))
-	c.fix, c.step, c.failures = append(c.fix, l.Fix), append(c.step, l.Step), append(c.failures, string(storable(nil, failures)))
+	c.code, c.title, c.detail = append(c.code, plain(string(l.Code))), append(c.title, plain(l.Title)), append(c.detail, plain(l.Detail))
+	c.fix, c.step, c.failures = append(c.fix, plain(l.Fix)), append(c.step, plain(l.Step)), append(c.failures, string(storable(nil, failures)))
 	c.attempts, c.first, c.last = append(c.attempts, int32(l.Attempts)), append(c.first, l.First), append(c.last, l.Last)
 	return nil
 }
@@ -89,10 +89,10 @@ type failureColumns struct {
 func (c *failureColumns) add(l *letter.Letter) {
 	for i, f := range l.Failures {
 		c.at = append(c.at, l.Last)
-		c.outlet, c.step, c.topic = append(c.outlet, string(l.Outlet)), append(c.step, l.Step), append(c.topic, plain(l.Event.Topic))
+		c.outlet, c.step, c.topic = append(c.outlet, plain(string(l.Outlet))), append(c.step, plain(l.Step)), append(c.topic, plain(l.Event.Topic))
 		c.partition, c.offset, c.nr = append(c.partition, l.Event.Partition), append(c.offset, l.Event.Offset), append(c.nr, int32(i))
 		c.keyspace, c.table = append(c.keyspace, some(l.Keyspace)), append(c.table, some(l.Table))
-		c.code, c.rule, c.column = append(c.code, string(f.Code)), append(c.rule, some(f.Rule)), append(c.column, some(f.Column))
+		c.code, c.rule, c.column = append(c.code, plain(string(f.Code))), append(c.rule, some(f.Rule)), append(c.column, some(f.Column))
 		c.detail, c.attempts = append(c.detail, plain(f.Detail)), append(c.attempts, int32(l.Attempts))
 	}
 }
