@@ -25,7 +25,7 @@ func newApp(c console) *cli.App {
 		DisableSliceFlagSeparator: true, // values hold commas
 		ExitErrHandler:            func(*cli.Context, error) {},
 		Commands: []*cli.Command{
-			runCommand(c), snapshotCommand(c), verifyCommand(c), configCommand(c), doctorCommand(c), migrateCommand(c),
+			runCommand(c), statusCommand(c), snapshotCommand(c), verifyCommand(c), configCommand(c), doctorCommand(c), migrateCommand(c),
 			dlqCommand(c), validationCommand(c), devCommand(c), versionCommand(c), completionCommand(c),
 		},
 		Action: func(ctx *cli.Context) error {

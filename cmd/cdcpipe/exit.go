@@ -57,7 +57,7 @@ func exitCode(err error) int {
 		return exitPermission
 	case fault.TargetDown, fault.TargetBusy, fault.TargetReadOnly, fault.NoDatabase, fault.TargetTooOld, fault.BrokerDown, fault.TopicMissing, fault.OutletDown,
 		fault.SchemaUnreached, fault.CassandraDown, fault.RedisDown, fault.ServerMissing, fault.ServerStart, fault.AddressInUse, fault.DirectoryInUse,
-		fault.JavaMissing, fault.MavenMissing, fault.ArtifactMissing, fault.AgentDown, fault.CDCDisabled:
+		fault.JavaMissing, fault.MavenMissing, fault.ArtifactMissing, fault.AgentDown, fault.CDCDisabled, fault.WorkerUnreached:
 		return exitUnavailable
 	case fault.ReplayMalformed, fault.ReplayFile, fault.OffsetLost, fault.TopicRecreated, fault.LetterMissing, fault.LetterRefused, fault.ReplayLimit:
 		return exitData

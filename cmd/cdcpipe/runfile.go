@@ -75,6 +75,7 @@ func runFile(c console, ctx *cli.Context) error {
 		_, closeAdmin, err := serveAdmin(ctx.Context, admin, string(s.Config.Admin.Token), p.Stats, &draining, log, func(a *obs.Server, reg prometheus.Registerer) {
 			reg.MustRegister(diverted)
 			reg.MustRegister(measures...)
+			a.Handle("GET /v1/status", serveStatus(p.Stats, draining.Load))
 			a.Handle("/v1/backfill", newBackfill(built.Stages, log))
 			api := letterapi.New(letters, thisVersion().Version, log)
 			for _, pattern := range letterapi.Patterns() {
