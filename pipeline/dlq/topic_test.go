@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -92,7 +93,7 @@ func TestTopic(t *testing.T) {
 		e.Value = fmt.Appendf(nil, "bad %d", i)
 	}
 	bring(t, dsn, bad...)
-	if got, want := query(t, dsn, `SELECT (SELECT count(DISTINCT value) FROM cdcpipe.dlq_archive WHERE value::text LIKE '\\x626164%') + (SELECT count(DISTINCT value) FROM cdcpipe.validation_errors WHERE value::text LIKE '\\x626164%')`), fmt.Sprint(len(bad)); got != want {
+	if got, want := query(t, dsn, `SELECT (SELECT count(DISTINCT value) FROM cdcpipe.dlq_archive WHERE value::text LIKE '\\x626164%') + (SELECT count(DISTINCT value) FROM cdcpipe.validation_errors WHERE value::text LIKE '\\x626164%')`), strconv.Itoa(len(bad)); got != want {
 		t.Errorf("%s letters are kept of %s", got, want)
 	}
 	if got := query(t, dsn, `SELECT count(*) FROM pg_tables WHERE tablename LIKE '%letters'`); got != "0" {
