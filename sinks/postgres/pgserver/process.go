@@ -52,6 +52,9 @@ func (s *Server) launch(bin string, who *syscall.Credential, settings map[string
 		return fault.New(fault.DataDirectory, "%w", err)
 	}
 	defer log.Close()
+	if st, err := log.Stat(); err == nil {
+		s.logFrom = int(st.Size())
+	}
 	s.cmd = exec.Command(filepath.Join(bin, "postgres"), args...) //nolint:noctx // it ends by Stop, not with the context of Start
 	s.cmd.Dir = s.dir
 	s.cmd.Env = append(os.Environ(), "LC_ALL=C")
@@ -108,6 +111,7 @@ func (s *Server) status() string {
 
 func (s *Server) logTail() string {
 	b, _ := os.ReadFile(s.LogFile())
+	b = b[min(s.logFrom, len(b)):]
 	if len(b) > 2000 {
 		b = b[len(b)-2000:]
 	}

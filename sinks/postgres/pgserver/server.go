@@ -43,6 +43,7 @@ type Server struct {
 	port          int
 	cmd           *exec.Cmd
 	done          chan struct{} // closed when the process has ended
+	logFrom       int           // where its log begins in the file
 }
 
 // User is the superuser of every server, Database its first database.
@@ -94,14 +95,25 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 			return nil, err
 		}
 	}
-	if err := s.launch(bin, who, cfg.Settings); err != nil {
-		return nil, err
-	}
-	if err := s.waitReady(ctx); err != nil {
+	for {
+		if err := s.launch(bin, who, cfg.Settings); err != nil {
+			return nil, err
+		}
+		err := s.waitReady(ctx)
+		if err == nil {
+			return s, nil
+		}
 		s.Kill()
-		return nil, err
+		// The sessions of a server that was killed end a little after it.
+		if ctx.Err() != nil || !strings.Contains(err.Error(), "pre-existing shared memory block") {
+			return nil, err
+		}
+		s.done = make(chan struct{})
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+		}
 	}
-	return s, nil
 }
 
 func (s *Server) path(elem ...string) string {
