@@ -186,7 +186,7 @@ func configLint(c console, ctx *cli.Context) error {
 		}
 	}
 	if err == nil {
-		fmt.Fprintf(c.err, "%s: ok, %d warnings\n", ctx.Path("file"), len(found))
+		fmt.Fprintf(c.err, "%s: ok, %s\n", ctx.Path("file"), plural(int64(len(found)), "warning"))
 	}
 	return err
 }

@@ -150,7 +150,7 @@ func (c console) verified(s verifySummary, text bool, err error) error {
 	case truncated:
 		return fault.New(fault.ReplicaDiffers, "%s differ, and more may", plural(differing, "row"))
 	case !s.Equal:
-		return fault.New(fault.ReplicaDiffers, "%s differ", plural(differing-repaired, "row"))
+		return fault.New(fault.ReplicaDiffers, "the replica of %s is not what Cassandra has", plural(differing-repaired, "row"))
 	}
 	return nil
 }
