@@ -128,7 +128,9 @@ func (d *doctor) file(ctx *cli.Context) error {
 		return err
 	}
 	path, _ := filepath.Abs(ctx.Path("file"))
-	d.check("configuration", func(context.Context) (string, error) { return path + ", " + plural(int64(len(s.Lint())), "warning"), nil })
+	d.check("configuration", func(context.Context) (string, error) {
+		return path + ", " + plural(int64(len(s.Lint())), "warning"), nil
+	})
 	quiet := slog.New(slog.DiscardHandler)
 	var catalog *cdc.Catalog
 	var reader cdc.Reader
