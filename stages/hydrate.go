@@ -223,7 +223,7 @@ func (h *Hydrate) Process(ctx context.Context, in []pipeline.Record[*cdc.Change]
 // the world.
 func about(err error) bool {
 	switch fault.CodeOf(err) {
-	case fault.CassandraTable, fault.CassandraDiffers, fault.ReadTooLarge, fault.KeyChanged:
+	case fault.CassandraTable, fault.CassandraDiffers, fault.CassandraUnread, fault.TableRefused, fault.ReadTooLarge, fault.KeyChanged:
 		return true
 	}
 	return false
