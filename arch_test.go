@@ -21,8 +21,8 @@ var layers = []string{
 	"stages sources/... sinks/...",                                                       // the parts
 	"pipeline/spec pipeline/dlq",                                                         // pipelines as files; working on letters
 	"cmd/cdcpipe/devstack cmd/cdcpipe/realstack cmd/cdcpipe/vault cmd/cdcpipe/letterapi", // embedded servers; real ones; secrets; letters by HTTP
-	"cmd/cdcpipe/demo", // the embedded default
-	"cmd/...",          // the programs
+	"cmd/cdcpipe/demo cmd/cdcpipe/realstack/containers",                                  // the embedded default; real servers by Docker, for tests
+	"cmd/...", // the programs
 }
 
 // engineDeps are the packages outside the standard library that the engine may
@@ -122,6 +122,20 @@ func TestTheEngineBringsLittleAlong(t *testing.T) {
 			return p.ImportPath == d || strings.HasPrefix(p.ImportPath, d+"/")
 		}) {
 			t.Errorf("the engine must not depend on %s", p.ImportPath)
+		}
+	}
+}
+
+// Docker's client is for tests.
+func TestTheProgramKnowsNoDocker(t *testing.T) {
+	for _, p := range list(t, "-deps", "./...") {
+		if name, _ := ours(p.ImportPath); name == "cmd/cdcpipe/realstack/containers" || !strings.HasPrefix(p.ImportPath, module) {
+			continue
+		}
+		for _, imp := range p.Imports {
+			if strings.HasPrefix(imp, "github.com/ory/dockertest/") || imp == module+"/cmd/cdcpipe/realstack/containers" {
+				t.Errorf("%s must not import %s", p.ImportPath, imp)
+			}
 		}
 	}
 }

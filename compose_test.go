@@ -13,6 +13,9 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml"
+
+	"cdcpipe/cmd/cdcpipe/realstack"
+	"cdcpipe/cmd/cdcpipe/realstack/containers"
 )
 
 // A composeService has what compose/compose.yaml may say of a service; another key
@@ -378,5 +381,23 @@ func TestComposeConfig(t *testing.T) {
 			t.Fatalf("%s", out)
 		}
 		t.Fatal(err)
+	}
+}
+
+// Tests take the images that are named here, and the agent's is built with the
+// version that the Dockerfile has by default.
+func TestComposeImagesAreThoseOfTests(t *testing.T) {
+	t.Parallel()
+	f := compose(t)
+	for part, service := range map[realstack.Part]string{
+		realstack.Kafka: "kafka", realstack.Cassandra: "cassandra", realstack.Agent: "debezium", realstack.Postgres: "postgres",
+	} {
+		if got, want := containers.Image(part), f.Services[service].Image; got != want {
+			t.Errorf("%s: tests take %s, compose.yaml %s", part, got, want)
+		}
+	}
+	_, version, _ := strings.Cut(containers.Image(realstack.Agent), ":")
+	if want := "ARG DEBEZIUM_VERSION=" + version + "\n"; !strings.Contains(contents(t, "compose/debezium/Dockerfile"), want) {
+		t.Errorf("compose/debezium/Dockerfile has no %s", want)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 
 	"cdcpipe/cmd/cdcpipe/realstack"
+	"cdcpipe/cmd/cdcpipe/realstack/containers"
 )
 
 // A ward is a real stack whose agent is brought to fail.
@@ -47,6 +48,7 @@ func newWard(t *testing.T) *ward {
 	t.Helper()
 	shared := realstack.Shared{Config: realstack.Config{
 		Parts: []realstack.Part{realstack.Kafka, realstack.Postgres, realstack.Cassandra}, SyncPeriod: 200 * time.Millisecond,
+		Runner: containers.FromEnv(),
 	}}
 	t.Cleanup(func() {
 		if err := shared.Close(); err != nil {

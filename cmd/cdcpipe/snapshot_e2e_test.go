@@ -22,6 +22,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"cdcpipe/cmd/cdcpipe/realstack"
+	"cdcpipe/cmd/cdcpipe/realstack/containers"
 )
 
 // A copying is a real Cassandra with tables whose rows no event tells of, a pipeline's
@@ -37,7 +38,7 @@ func newCopying(t testing.TB, rows int, parts ...realstack.Part) *copying {
 	t.Helper()
 	c := &copying{TB: t, bin: program(t), dir: scratch(t)}
 	var err error
-	if c.stack, err = realstack.Start(t.Context(), realstack.Config{Dir: c.dir, Parts: parts}); err != nil {
+	if c.stack, err = realstack.Start(t.Context(), realstack.Config{Dir: c.dir, Parts: parts, Runner: containers.FromEnv()}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.stack.Stop(context.Background()) })

@@ -14,13 +14,14 @@ import (
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 
 	"cdcpipe/cmd/cdcpipe/realstack"
+	"cdcpipe/cmd/cdcpipe/realstack/containers"
 	"cdcpipe/pipeline/cdc"
 	"cdcpipe/sources/cassandra"
 )
 
 // shared is a Cassandra of the tests' own, unless CDCPIPE_CASSANDRA has the host:port
 // of another, 4.1 or newer.
-var shared = realstack.Shared{Config: realstack.Config{Parts: []realstack.Part{realstack.Cassandra}}}
+var shared = realstack.Shared{Config: realstack.Config{Parts: []realstack.Part{realstack.Cassandra}, Runner: containers.FromEnv()}}
 
 func TestMain(m *testing.M) {
 	code := m.Run()

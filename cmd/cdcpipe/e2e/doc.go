@@ -4,5 +4,6 @@
 // value, write time and expiry of every cell.
 //
 // Its tests have the build tag e2e. They start one stack for all, and take what
-// realstack takes: Java 17, Maven, and PostgreSQL's programs.
+// realstack takes: Java 17, Maven, and PostgreSQL's programs; or Docker, with
+// CDCPIPE_STACK=docker.
 package e2e

@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"cdcpipe/cmd/cdcpipe/realstack"
+	"cdcpipe/cmd/cdcpipe/realstack/containers"
 	"cdcpipe/pipeline/cdc"
 	"cdcpipe/sources/cassandra"
 )
@@ -52,6 +53,7 @@ var (
 	shared = realstack.Shared{Config: realstack.Config{
 		Parts:      []realstack.Part{realstack.Kafka, realstack.Postgres, realstack.Cassandra},
 		SyncPeriod: 200 * time.Millisecond,
+		Runner:     containers.FromEnv(),
 	}}
 	the *lab
 )

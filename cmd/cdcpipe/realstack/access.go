@@ -23,10 +23,7 @@ func (s *Stack) AgentURL() string { return "http://" + loopback(s.ports.Agent) }
 func (s *Stack) DSN() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.pg == nil {
-		return ""
-	}
-	return s.pg.DSN()
+	return s.dsn
 }
 
 // Topic returns the name of the topic that has the events of a table.

@@ -14,7 +14,7 @@ import (
 	"cdcpipe/pipeline/fault"
 )
 
-func (s *Stack) launchAgent(ctx context.Context, up func(process)) error {
+func (s *Stack) launchAgent(ctx context.Context, up func(Running)) error {
 	dir := s.path("agent")
 	// The agent does not make them itself.
 	for _, d := range []string{"relocation/archive", "relocation/error", "offsets"} {
@@ -25,15 +25,9 @@ func (s *Stack) launchAgent(ctx context.Context, up func(process)) error {
 	if err := s.renderAgent(); err != nil {
 		return err
 	}
-	jar, _ := filepath.Glob(filepath.Join(s.jars.agent, "debezium-connector-cassandra-*.jar"))
-	if len(jar) == 0 {
-		return fault.New(fault.ArtifactMissing, "%s holds no debezium-connector-cassandra-*.jar", s.jars.agent)
-	}
 	args := []string{"-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-Dcassandra.storagedir=" + s.cassandraData()}
-	args = append(append(args, opened()...),
-		"-Dlogback.configurationFile="+s.path("logback.xml"),
-		"-cp", jar[0], "io.debezium.connector.cassandra.CassandraConnectorTask", filepath.Join(dir, "agent.properties"))
-	c, err := s.jvm(Agent, dir, args)
+	args = append(append(args, opened()...), "-Dlogback.configurationFile="+s.path("logback.xml"))
+	c, err := s.jvm(ctx, Agent, dir, args, "io.debezium.connector.cassandra.CassandraConnectorTask", filepath.Join(dir, "agent.properties"))
 	if err != nil {
 		return err
 	}

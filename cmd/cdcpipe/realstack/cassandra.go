@@ -42,7 +42,7 @@ func (s *Stack) cassandraYAML() string { return s.path("cassandra", "cassandra.y
 
 func (s *Stack) cassandraData() string { return s.path("cassandra", "data") }
 
-func (s *Stack) launchCassandra(ctx context.Context, up func(process)) error {
+func (s *Stack) launchCassandra(ctx context.Context, up func(Running)) error {
 	dir, data := s.path("cassandra"), s.cassandraData()
 	for _, d := range []string{"data", "commitlog", "hints", "saved_caches", "cdc_raw"} {
 		if err := os.MkdirAll(filepath.Join(data, d), 0o755); err != nil {
@@ -52,13 +52,8 @@ func (s *Stack) launchCassandra(ctx context.Context, up func(process)) error {
 	if err := s.renderCassandra(); err != nil {
 		return err
 	}
-	jamm, _ := filepath.Glob(filepath.Join(s.jars.cassandra, "jamm-*.jar"))
-	if len(jamm) == 0 {
-		return fault.New(fault.ArtifactMissing, "%s holds no jamm-*.jar", s.jars.cassandra)
-	}
 	args := []string{
 		"-ea", "-Xms512m", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxDirectMemorySize=256m", "-Djava.net.preferIPv4Stack=true",
-		"-javaagent:" + jamm[0],
 	}
 	args = append(append(args, opened()...),
 		"-Dcassandra.config=file://"+s.cassandraYAML(), "-Dcassandra.storagedir="+data, "-Dcassandra.logdir="+s.path("logs"),
@@ -66,9 +61,8 @@ func (s *Stack) launchCassandra(ctx context.Context, up func(process)) error {
 		// One node has nobody to wait for.
 		"-Dcassandra.skip_wait_for_gossip_to_settle=0", "-Dcassandra.ring_delay_ms=1000",
 		"-Dcassandra.superuser_setup_delay_ms=0", "-Dcassandra.consistent.rangemovement=false",
-		"-Dio.netty.tryReflectionSetAccessible=true",
-		"-cp", filepath.Join(s.jars.cassandra, "*"), "org.apache.cassandra.service.CassandraDaemon")
-	c, err := s.jvm(Cassandra, dir, args)
+		"-Dio.netty.tryReflectionSetAccessible=true")
+	c, err := s.jvm(ctx, Cassandra, dir, args, "org.apache.cassandra.service.CassandraDaemon")
 	if err != nil {
 		return err
 	}

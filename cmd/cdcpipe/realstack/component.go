@@ -37,13 +37,13 @@ type Component struct {
 	part    Part
 	port    int
 	log     string
-	launch  func(ctx context.Context, up func(process)) error // until ready
+	launch  func(ctx context.Context, up func(Running)) error // until ready
 	changed func() error                                      // called when the process is another
 
 	busy sync.Mutex // held while it starts
 
 	mu    sync.Mutex
-	proc  process // nil before the first start and after Stop
+	proc  Running // nil before the first start and after Stop
 	ready bool
 }
 
@@ -59,7 +59,7 @@ func (c *Component) Port() int { return c.port }
 // LogFile returns the path of its log, to which every start appends.
 func (c *Component) LogFile() string { return c.log }
 
-func (c *Component) current() (p process, ready bool) {
+func (c *Component) current() (p Running, ready bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.proc, c.ready
@@ -73,7 +73,7 @@ func (c *Component) PID() int {
 	return 0
 }
 
-func running(p process) bool {
+func running(p Running) bool {
 	select {
 	case <-p.Done():
 		return false
@@ -102,7 +102,7 @@ func (c *Component) Start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("not within %v", startTimeout))
 	defer cancel()
 	var wrote error
-	err := c.launch(ctx, func(p process) {
+	err := c.launch(ctx, func(p Running) {
 		c.become(p, false)
 		wrote = c.changed()
 	})
@@ -120,7 +120,7 @@ func (c *Component) Start(ctx context.Context) error {
 	return c.changed()
 }
 
-func (c *Component) become(p process, ready bool) {
+func (c *Component) become(p Running, ready bool) {
 	c.mu.Lock()
 	c.proc, c.ready = p, ready
 	c.mu.Unlock()

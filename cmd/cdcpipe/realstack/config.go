@@ -44,6 +44,10 @@ type Config struct {
 	// Agent is how Debezium's agent is set up.
 	Agent AgentConfig
 
+	// Runner runs the servers, nil for programs of this machine. With one, neither Java
+	// nor Maven nor PostgreSQL's programs are needed here, and Cache is not used.
+	Runner Runner
+
 	// Log is told what is being done; nil for nobody.
 	Log *slog.Logger
 }

@@ -25,7 +25,7 @@ func (s *Stack) renderKafka() error {
 	}{s.ports.Kafka, s.ports.Controller, s.cfg.Partitions, s.kafkaData()})
 }
 
-func (s *Stack) launchKafka(ctx context.Context, up func(process)) error {
+func (s *Stack) launchKafka(ctx context.Context, up func(Running)) error {
 	dir, conf, data := s.path("kafka"), s.kafkaConf(), s.kafkaData()
 	if err := s.renderKafka(); err != nil {
 		return err
@@ -35,12 +35,11 @@ func (s *Stack) launchKafka(ctx context.Context, up func(process)) error {
 			return err
 		}
 	}
-	c, err := s.jvm(Kafka, dir, []string{
+	c, err := s.jvm(ctx, Kafka, dir, []string{
 		"-Xms256m", "-Xmx512m", "-XX:+UseSerialGC",
 		"-Dorg.slf4j.simpleLogger.defaultLogLevel=info", "-Dorg.slf4j.simpleLogger.showDateTime=true",
 		"-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config.AbstractConfig=warn", // it prints hundreds of defaults
-		"-cp", filepath.Join(s.jars.kafka, "*"), "kafka.Kafka", conf,
-	})
+	}, "kafka.Kafka", conf)
 	if err != nil {
 		return err
 	}
@@ -49,7 +48,7 @@ func (s *Stack) launchKafka(ctx context.Context, up func(process)) error {
 }
 
 // formatKafka makes the data directory, as KRaft wants it (KIP-631).
-func (s *Stack) formatKafka(ctx context.Context, up func(process), conf, data string) error {
+func (s *Stack) formatKafka(ctx context.Context, up func(Running), conf, data string) error {
 	if err := os.RemoveAll(data); err != nil { // of a format that was interrupted
 		return fault.New(fault.DataDirectory, "%w", err)
 	}
@@ -59,21 +58,19 @@ func (s *Stack) formatKafka(ctx context.Context, up func(process), conf, data st
 	id := make([]byte, 16)
 	_, _ = rand.Read(id) // never fails
 	id[0] &= 0x7f        // its text must not begin with a dash
-	c, err := s.jvm(Kafka, s.path("kafka"), []string{
-		"-XX:+UseSerialGC", "-cp", filepath.Join(s.jars.kafka, "*"),
-		"kafka.tools.StorageTool", "format", "-t", base64.RawURLEncoding.EncodeToString(id), "-c", conf,
-	})
+	c, err := s.jvm(ctx, Kafka, s.path("kafka"), []string{"-XX:+UseSerialGC"},
+		"kafka.tools.StorageTool", "format", "-t", base64.RawURLEncoding.EncodeToString(id), "-c", conf)
 	if err != nil {
 		return err
 	}
 	up(c)
 	select {
-	case <-c.done:
+	case <-c.Done():
 	case <-ctx.Done():
 		c.Kill()
 	}
-	if !c.cmd.ProcessState.Success() {
-		return fault.New(fault.ServerStart, "format Kafka's directory: %v; the end of %s:\n%s", c.cmd.ProcessState, c.log, tail(c.log, c.from))
+	if err := c.Exit(); err != nil {
+		return fault.New(fault.ServerStart, "format Kafka's directory: %w; the end of %s:\n%s", err, c.log, tail(c.log, c.from))
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ import (
 	"cdcpipe/pipeline/fault"
 )
 
-func sh(t *testing.T, script string) *child {
+func sh(t *testing.T, script string) *starting {
 	t.Helper()
 	dir := t.TempDir()
 	c, err := launch("shell", dir, filepath.Join(dir, "log"), "/bin/sh", []string{"-c", script}, nil)
@@ -53,7 +53,7 @@ func TestAwaitTellsWhatTheLogSays(t *testing.T) {
 func TestStopAndKill(t *testing.T) {
 	t.Parallel()
 	c := sh(t, "trap 'exit 0' TERM; sleep 60 & wait")
-	grandchild := func(c *child) Process {
+	grandchild := func(c Program) Process {
 		for {
 			b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", c.PID(), c.PID()))
 			if pid, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
@@ -112,7 +112,7 @@ func TestPorts(t *testing.T) {
 }
 
 func component(launched *int, script string, ready func(context.Context) error, dir string) *Component {
-	return &Component{part: Kafka, changed: func() error { return nil }, launch: func(ctx context.Context, up func(process)) error {
+	return &Component{part: Kafka, changed: func() error { return nil }, launch: func(ctx context.Context, up func(Running)) error {
 		*launched++
 		c, err := launch("shell", dir, filepath.Join(dir, "log"), "/bin/sh", []string{"-c", script}, nil)
 		if err != nil {

@@ -1,10 +1,13 @@
-// Package realstack runs the real servers around a pipeline, without containers:
-// Kafka (KRaft, one node), Cassandra, Debezium's Cassandra agent and PostgreSQL,
-// for tests and for trying things out. It is not for production.
+// Package realstack runs the real servers around a pipeline: Kafka (KRaft, one
+// node), Cassandra, Debezium's Cassandra agent and PostgreSQL, for tests and for
+// trying things out. It is not for production.
 //
 // The Java programs come from Maven artifacts, fetched once into a cache. All
 // data, configurations and logs lie in one directory and outlive the process.
 // Every server is a child of this process and dies with it, however it ends.
+//
+// Where Docker is at hand, [Config.Runner] takes containers instead; package
+// containers, which only tests import, says how.
 package realstack
 
 import (
@@ -16,14 +19,13 @@ import (
 	"sync"
 
 	"cdcpipe/pipeline/fault"
-	"cdcpipe/sinks/postgres/pgserver"
 )
 
 // A Stack is the servers of one directory, running or not.
 type Stack struct {
 	cfg   Config
-	java  string // home of the JDK
-	jars  struct{ kafka, cassandra, agent string }
+	java  string          // home of the JDK
+	jars  map[Part]string // where the programs are, by part
 	ports Ports
 	lock  *os.File
 	parts map[Part]*Component
@@ -31,7 +33,7 @@ type Stack struct {
 	mu      sync.Mutex // guards what follows, and the state file
 	ready   bool
 	started map[Part]Process // the last process of each
-	pg      *pgserver.Server
+	dsn     string           // of PostgreSQL, once it was started
 }
 
 // Start opens the stack of a directory and starts cfg.Parts: Kafka, PostgreSQL and
@@ -60,9 +62,6 @@ func Open(ctx context.Context, cfg Config) (_ *Stack, err error) {
 		return nil, fault.New(fault.DataDirectory, "%w", err)
 	}
 	s := &Stack{cfg: cfg, parts: map[Part]*Component{}, started: map[Part]Process{}}
-	if s.java, err = FindJava(ctx); err != nil {
-		return nil, err
-	}
 	for _, d := range []string{"logs", "tmp"} {
 		if err := os.MkdirAll(s.path(d), 0o755); err != nil {
 			return nil, fault.New(fault.DataDirectory, "make %s: %w", s.path(d), err)
@@ -79,13 +78,13 @@ func Open(ctx context.Context, cfg Config) (_ *Stack, err error) {
 			_ = s.lock.Close() // nothing was written to it
 		}
 	}()
-	for _, l := range []struct {
-		lib library
-		dir *string
-	}{{kafkaLibrary, &s.jars.kafka}, {rel.cassandra, &s.jars.cassandra}, {rel.agent, &s.jars.agent}} {
-		if *l.dir, err = l.lib.fetch(ctx, cfg.Cache, s.java, func(what string) { cfg.Log.Info(what) }); err != nil {
-			return nil, err
-		}
+	if cfg.Runner != nil {
+		err = cfg.Runner.Open(ctx, cfg.Dir, rel.line)
+	} else {
+		err = s.fetch(ctx, rel)
+	}
+	if err != nil {
+		return nil, err
 	}
 	before, err := readState(cfg.Dir)
 	if err != nil {
@@ -97,7 +96,7 @@ func Open(ctx context.Context, cfg Config) (_ *Stack, err error) {
 	if s.ports, err = choosePorts(ctx, before.Ports); err != nil {
 		return nil, err
 	}
-	for p, launch := range map[Part]func(context.Context, func(process)) error{
+	for p, launch := range map[Part]func(context.Context, func(Running)) error{
 		Kafka: s.launchKafka, Postgres: s.launchPostgres, Cassandra: s.launchCassandra, Agent: s.launchAgent,
 	} {
 		s.parts[p] = &Component{part: p, port: s.ports.of(p), log: logFile(cfg.Dir, p), launch: launch, changed: s.save}
@@ -114,13 +113,6 @@ func logFile(dir string, p Part) string {
 		return filepath.Join(dir, "postgres", "log") // pgserver's own choice
 	}
 	return filepath.Join(dir, "logs", string(p)+".log")
-}
-
-// jvm starts a Java program in dir as the process of a part.
-func (s *Stack) jvm(p Part, dir string, args []string) (*child, error) {
-	// What a killed JVM leaves behind stays in the directory of the stack.
-	args = append([]string{"-XX:-UsePerfData", "-Djava.io.tmpdir=" + s.path("tmp")}, args...)
-	return launch(string(p), dir, logFile(s.cfg.Dir, p), filepath.Join(s.java, "bin", "java"), args, []string{"JAVA_HOME=" + s.java})
 }
 
 // StartParts starts the parts that do not run, in an order that suits them.
