@@ -37,6 +37,7 @@ func (s *Source) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Of
 		return nil, err
 	}
 	anew := map[pipeline.Partition]bool{} // partitions of topics that were created anew
+	var ahead []pipeline.Mark             // of what the group has
 	for _, m := range marks {
 		t, p, _ := split(m.Partition)
 		if now := ids[t].String(); m.Log != "" && now != "" && now != m.Log {
@@ -52,9 +53,13 @@ func (s *Source) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Of
 			continue
 		}
 		at := after(m)
+		if offsets[t][p].EpochOffset().Offset < at.Offset {
+			ahead = append(ahead, m)
+		}
 		offsets[t][p] = kgo.NewOffset().At(at.Offset).WithEpoch(at.Epoch)
 	}
 	s.begin(offsets, ids, len(marks))
+	s.recommit(ahead)
 	return offsets, s.start(ctx, offsets, anew)
 }
 
@@ -80,6 +85,22 @@ func (s *Source) begin(offsets map[string]map[int32]kgo.Offset, ids map[string]t
 	}
 	s.log.Info("partitions assigned", "group", s.cfg.Group, "partitions", total,
 		"from_record", record, "from_group", max(0, known-record), "from_"+s.cfg.Start, total-known)
+}
+
+// recommit queues batches without records whose marks are on record already, so that
+// the group's offsets follow: the worker before may have ended in between, and there
+// need not be another record.
+func (s *Source) recommit(marks []pipeline.Mark) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range marks {
+		if o := s.owned[m.Partition]; o != nil {
+			s.queue = append(s.queue, pipeline.Batch[*cdc.Event]{Claim: o.claim, Through: m})
+		}
+	}
+	if len(marks) > 0 {
+		s.wake()
+	}
 }
 
 // start finds out where reading begins in the other partitions. An end is put on

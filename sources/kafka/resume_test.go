@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,6 +61,32 @@ func TestResumeFromGroup(t *testing.T) {
 		src, _ := c.source(t, c.config())
 		wants(t, open(t, src, pipeline.Mark{Partition: "u/0", Offset: 9}).values(t, 2), "t/0:2=c", "t/0:3=d")
 	})
+}
+
+// Where the record is ahead of the group, the group follows, without another record.
+func TestGroupFollowsRecord(t *testing.T) {
+	for _, had := range []int64{-1, 1} {
+		t.Run(strconv.FormatInt(had, 10), func(t *testing.T) {
+			bubble(t, func(t *testing.T, c *cluster, cl *kgo.Client) {
+				produce(t, cl, "t", 0, "a", "b", "c")
+				if had >= 0 {
+					commit(t, cl, had)
+				}
+				src, _ := c.source(t, c.config())
+				mark := pipeline.Mark{Partition: "t/0", Offset: 2, Epoch: -1}
+				b, err := open(t, src, mark).read(t)
+				if err != nil || len(b.Records) > 0 || b.Through != mark {
+					t.Fatalf("got %+v, %v", b, err)
+				}
+				if err := src.Commit(t.Context(), []pipeline.Mark{b.Through}); err != nil {
+					t.Fatal(err)
+				}
+				if got := c.GroupInfo("g").Commits["t"][0].Offset; got != 3 {
+					t.Errorf("the group is at %d, want 3", got)
+				}
+			})
+		})
+	}
 }
 
 // What is committed, and what is left on leaving, is where another begins.
