@@ -104,8 +104,9 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 			return s, nil
 		}
 		s.Kill()
-		// The sessions of a server that was killed end a little after it.
-		if ctx.Err() != nil || !strings.Contains(err.Error(), "pre-existing shared memory block") {
+		// A server that was killed, and its sessions, end a little later.
+		late := strings.Contains(err.Error(), "pre-existing shared memory block") || strings.Contains(err.Error(), "Is another postmaster")
+		if ctx.Err() != nil || !late {
 			return nil, err
 		}
 		s.done = make(chan struct{})
@@ -233,9 +234,10 @@ func (s *Server) postmaster() int {
 	}
 	line, _, _ := strings.Cut(string(b), "\n")
 	pid, _ := strconv.Atoi(strings.TrimSpace(line))
-	// The number may have been given to another program since.
+	// The number may have been given to another program since. One that is ending has
+	// no command line any more.
 	cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err == nil && !strings.Contains(string(cmdline), "postgres") {
+	if err == nil && len(cmdline) > 0 && !strings.Contains(string(cmdline), "postgres") {
 		return 0
 	}
 	return pid
