@@ -69,7 +69,7 @@ func (d *dealer[T]) deal(recs []Record[T]) [][]Record[T] {
 	}
 	start := 0
 	for l, n := range d.ends {
-		d.ends[l], start = start, start+n // for now where it begins
+		d.ends[l], start = start, start+n // where it begins; the parts move it to its end
 	}
 	all := make([]Record[T], len(recs))
 	for i := range recs {
