@@ -61,7 +61,7 @@ type composeHealth struct {
 
 type composeFile struct {
 	Name     string                       `yaml:"name"`
-	Worker   any                          `yaml:"x-worker"`
+	Cdcpipe  any                          `yaml:"x-cdcpipe"`
 	Sentinel any                          `yaml:"x-sentinel"`
 	Services map[string]composeService    `yaml:"services"`
 	Volumes  map[string]map[string]string `yaml:"volumes"`
@@ -164,7 +164,7 @@ func TestComposeFiles(t *testing.T) {
 	for name, s := range f.Services {
 		for _, v := range s.Volumes {
 			part := strings.Split(v, ":")
-			if strings.HasPrefix(part[0], "./") {
+			if strings.HasPrefix(part[0], ".") {
 				if _, err := os.Stat(filepath.Join(dockerDir, part[0])); err != nil {
 					t.Errorf("%s: %v", name, err)
 				}
@@ -233,7 +233,7 @@ func TestComposePorts(t *testing.T) {
 	}
 	for name := range f.Services {
 		switch {
-		case strings.HasPrefix(name, "worker-"):
+		case strings.HasPrefix(name, "worker-"), name == "dlq":
 			listens[name] = find(`listen: "0\.0\.0\.0:(\d+)"`, contents(t, "compose/cdcpipe/pipeline.yaml"))
 		case strings.HasPrefix(name, "sentinel-"):
 			listens[name] = find(`(?m)^port (\d+)`, contents(t, "compose/redis/sentinel.sh"))

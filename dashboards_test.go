@@ -148,7 +148,7 @@ func TestDashboard(t *testing.T) {
 			} `json:"list"`
 		} `json:"templating"`
 	}
-	if err := json.Unmarshal([]byte(contents(t, "compose/grafana/overview.json")), &d); err != nil {
+	if err := json.Unmarshal([]byte(contents(t, "grafana/overview.json")), &d); err != nil {
 		t.Fatal(err)
 	}
 	metrics := exported(t)

@@ -8,6 +8,7 @@ topic() {
 }
 topic cdc.shop.orders 6
 topic cdc.shop.users 6
+topic cdc.cdcpipe.canary 1
 topic cassandra.cdc.dlq 1 --config retention.ms=-1
 topic cassandra.cdc.validation_errors 1 --config retention.ms=-1
 topic cassandra.cdc.staleness_audit 1
