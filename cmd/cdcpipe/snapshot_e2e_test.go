@@ -106,16 +106,26 @@ func (c *copying) many(n int, stmt func(i int) (string, []any)) {
 	wg.Wait()
 }
 
+// sql changes at least one row.
 func (c *copying) sql(sql string) {
+	c.Helper()
+	if c.exec(sql) == 0 {
+		c.Fatalf("%s: changes nothing", sql)
+	}
+}
+
+func (c *copying) exec(sql string) (rows int64) {
 	c.Helper()
 	conn, err := pgx.Connect(c.Context(), c.stack.DSN())
 	if err != nil {
 		c.Fatal(err)
 	}
 	defer conn.Close(context.Background())
-	if tag, err := conn.Exec(c.Context(), sql); err != nil || tag.RowsAffected() == 0 {
-		c.Fatalf("%s: %v, %v", sql, tag, err)
+	tag, err := conn.Exec(c.Context(), sql)
+	if err != nil {
+		c.Fatalf("%s: %v", sql, err)
 	}
+	return tag.RowsAffected()
 }
 
 func (c *copying) count(sql string) (n int) {
