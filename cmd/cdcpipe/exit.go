@@ -53,7 +53,7 @@ func exitCode(err error) int {
 	switch code := fault.CodeOf(err); code {
 	case fault.ConfigUsage:
 		return exitUsage
-	case fault.NoPermission, fault.SourceDenied:
+	case fault.NoPermission, fault.SourceDenied, fault.CassandraDenied:
 		return exitPermission
 	case fault.TargetDown, fault.TargetBusy, fault.TargetReadOnly, fault.NoDatabase, fault.TargetTooOld, fault.BrokerDown, fault.TopicMissing, fault.OutletDown,
 		fault.SchemaUnreached, fault.CassandraDown, fault.RedisDown, fault.ServerMissing, fault.ServerStart, fault.AddressInUse, fault.DirectoryInUse,

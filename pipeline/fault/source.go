@@ -39,7 +39,7 @@ func sourceEntries() []Entry {
 		{CassandraLate, "Cassandra did not answer in time", "Look at the load and the state of the table's replicas. If they are well, read smaller pages, read fewer at once, or raise the timeout."},
 		{CassandraTable, "table does not exist in Cassandra", "Check the keyspace and the table's name, and that the address is that of the right cluster."},
 		{CassandraDiffers, "table differs from its definition in Cassandra", "The table was altered, or its definition was taken elsewhere: refresh the definition, then read again."},
-		{CassandraDenied, "Cassandra refused access", "Grant the user SELECT on the table, or give other credentials."},
+		{CassandraDenied, "Cassandra refused access", "Grant the user SELECT on the table, or correct schema.cassandra.username and password."},
 		{CassandraUnread, "table cannot be read from Cassandra", "The message names what stands against it: leave the table out of what is read, or change the column."},
 	}
 }

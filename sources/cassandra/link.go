@@ -55,9 +55,15 @@ func (l *link) dial() error {
 		return nil
 	}
 	cluster := l.cluster()
+	var asked atomic.Bool
+	cluster.Authenticator = credentials{cluster.Authenticator, &asked}
 	s, err := cluster.CreateSession()
 	if err != nil {
-		return fault.Wrap(fault.CassandraDown, fmt.Errorf("connect to Cassandra at %v: %w", cluster.Hosts, err))
+		code := fault.CassandraDown
+		if asked.Load() {
+			code = fault.CassandraDenied
+		}
+		return fault.Wrap(code, fmt.Errorf("connect to Cassandra at %v: %w", cluster.Hosts, err))
 	}
 	l.session.Store(s)
 	return nil

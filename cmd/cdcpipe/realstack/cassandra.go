@@ -2,12 +2,14 @@ package realstack
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/apache/cassandra-gocql-driver/v2"
+	"github.com/goccy/go-yaml"
 
 	"cdcpipe/pipeline/fault"
 )
@@ -82,11 +84,35 @@ func (s *Stack) renderCassandra() error {
 	if err := render("logback.xml", s.path("logback.xml"), nil); err != nil {
 		return err
 	}
-	return render("cassandra.yaml", s.cassandraYAML(), struct {
+	err := render("cassandra.yaml", s.cassandraYAML(), struct {
 		Port, Storage, SegmentMiB int
 		SyncPeriod                time.Duration
 		Line, Data, Compression   string
 	}{s.ports.Cassandra, s.ports.Storage, s.cfg.SegmentMiB, s.cfg.SyncPeriod, s.cfg.Version, s.cassandraData(), s.cfg.Compression})
+	if err != nil || len(s.cfg.Options) == 0 {
+		return err
+	}
+	return s.overlayCassandra()
+}
+
+// overlayCassandra puts the options of the configuration into the file.
+func (s *Stack) overlayCassandra() error {
+	b, err := os.ReadFile(s.cassandraYAML())
+	if err != nil {
+		return fault.New(fault.DataDirectory, "%w", err)
+	}
+	var all map[string]any
+	if err := yaml.Unmarshal(b, &all); err != nil {
+		return fault.New(fault.BrokenInvariant, "%w", err)
+	}
+	maps.Copy(all, s.cfg.Options)
+	if b, err = yaml.Marshal(all); err != nil {
+		return fault.New(fault.ConfigUsage, "options of Cassandra: %w", err)
+	}
+	if err := os.WriteFile(s.cassandraYAML(), b, 0o644); err != nil {
+		return fault.New(fault.DataDirectory, "%w", err)
+	}
+	return nil
 }
 
 // Session connects to Cassandra. The caller closes the session.
@@ -107,7 +133,8 @@ func Connect(dir string) (*gocql.Session, error) {
 func connect(port int) (*gocql.Session, error) {
 	cluster := gocql.NewCluster("127.0.0.1")
 	cluster.Port = port
-	cluster.Consistency = gocql.One // of one node
+	cluster.Authenticator = gocql.PasswordAuthenticator{Username: "cassandra", Password: "cassandra"} // if it asks
+	cluster.Consistency = gocql.One                                                                   // of one node
 	cluster.Timeout, cluster.ConnectTimeout = 20*time.Second, 5*time.Second
 	cluster.Logger = gocql.NewLogger(gocql.LogLevelNone) // its errors come back to the caller
 	session, err := cluster.CreateSession()

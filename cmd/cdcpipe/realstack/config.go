@@ -41,6 +41,11 @@ type Config struct {
 	// Compression is the class of Cassandra's commitlog_compression, none if empty.
 	Compression string
 
+	// Options are added to those of cassandra.yaml, or take their place. Where they have
+	// Cassandra ask who connects, the stack is the superuser that Cassandra makes at
+	// first, cassandra, whose password is the same.
+	Options map[string]any
+
 	// Agent is how Debezium's agent is set up.
 	Agent AgentConfig
 
