@@ -176,7 +176,7 @@ func (d *doctor) file(ctx *cli.Context) error {
 			return r.Address, nil
 		})
 	}
-	d.changes(s, built.Source)
+	d.changes(s, built)
 	for _, url := range ctx.StringSlice("agent") {
 		d.check("agent "+url, func(ctx context.Context) (string, error) { return agent.Ping(ctx, url) })
 	}

@@ -13,6 +13,7 @@ import (
 	"cdcpipe/pipeline/spec"
 	"cdcpipe/sources/cassandra"
 	"cdcpipe/sources/kafka"
+	"cdcpipe/stages"
 )
 
 // What a look at a table's rows may cost: doctor asks for these many of each.
@@ -22,7 +23,7 @@ const (
 )
 
 // changes looks whether the changes of Cassandra's tables arrive, and will go on to.
-func (d *doctor) changes(s *spec.Spec, source any) {
+func (d *doctor) changes(s *spec.Spec, built *spec.Built) {
 	if s.Config.Schema.Cassandra == nil {
 		return
 	}
@@ -56,8 +57,8 @@ func (d *doctor) changes(s *spec.Spec, source any) {
 		}
 		return fmt.Sprintf("%d, of which %d have cdc = true", len(tables), captured), err
 	})
-	found := agent.Shapes(tables)
-	if k, ok := source.(*kafka.Source); ok && tables != nil {
+	found := append(agent.Shapes(tables), agent.Repairs(tables, replicated(&s.Config), ofFacts(built))...)
+	if k, ok := built.Source.(*kafka.Source); ok && tables != nil {
 		var topics []kafka.Topic
 		d.check("topics in Kafka", func(ctx context.Context) (_ string, err error) {
 			topics, err = k.Survey(ctx)
@@ -80,6 +81,16 @@ func (d *doctor) changes(s *spec.Spec, source any) {
 			severity = fails
 		}
 		d.failed(f.About, f.Err, severity)
+	}
+}
+
+// ofFacts tells the tables whose changes the pipeline reads back.
+func ofFacts(built *spec.Built) func(*cdc.Table) bool {
+	return func(t *cdc.Table) bool {
+		return slices.ContainsFunc(built.Stages, func(stage any) bool {
+			h, ok := stage.(*stages.Hydrate)
+			return ok && h.MapTables([]*cdc.Table{t})[0].Facts
+		})
 	}
 }
 

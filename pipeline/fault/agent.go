@@ -15,6 +15,7 @@ const (
 	CDCDisabled   Code = "CDC-7040"
 	CanarySilent  Code = "CDC-7041"
 	CanaryRefused Code = "CDC-7042"
+	ReadRepaired  Code = "CDC-7045"
 )
 
 func agentEntries() []Entry {
@@ -31,6 +32,7 @@ func agentEntries() []Entry {
 		{AgentDown, "agent does not answer", "Start Debezium's agent, or correct the address. Writes wait in cdc_raw meanwhile: when it is full, Cassandra refuses writes to tables with CDC."},
 		{CDCDisabled, "Cassandra has CDC switched off", "Set cdc_enabled: true in cassandra.yaml on every node and restart it: cdc = true of a table does nothing without (docs/cassandra-setup.md)."},
 		{CanarySilent, "canary does not come through", "Nothing that is written to Cassandra may be arriving. Run cdcpipe doctor: it says whether Kafka, PostgreSQL and the agent answer, and which tables have no events. If the canary has never come through, restart Debezium's agent once, and see that the source's topics match its topic."},
+		{ReadRepaired, "read repair of a table that is not read back", "Where a read finds replicas that differ, Cassandra writes the merged row again, and its event has the newest write time of the row for every cell: an old value can win over a newer one. Set mode: always for the table in hydrate (docs/reference/fidelity.md), or ALTER TABLE ... WITH read_repair = 'NONE'; then run cdcpipe verify --repair."},
 		{CanaryRefused, "canary's table cannot be made or written", "Execute the statements of the message as a role that may, or remove canary from the file."},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
@@ -20,6 +21,10 @@ type Listing struct {
 	Table          *cdc.Table // nil if it cannot be had
 	Err            error      // why
 	Views          []string   // the materialized views over it
+
+	// ReadRepair says that a read which finds replicas that differ writes the merged
+	// row to them (read_repair = 'BLOCKING', service/reads/repair/ReadRepairStrategy).
+	ReadRepair bool
 }
 
 // String returns keyspace.name, quoted as CQL quotes.
@@ -45,12 +50,25 @@ func (s *Schema) Survey(ctx context.Context) ([]Listing, error) {
 	if err := iter.Close(); err != nil {
 		return nil, unreachable(err)
 	}
+	replicas := map[string]int{}
+	var replication map[string]string
+	iter = query("SELECT keyspace_name, replication FROM system_schema.keyspaces")
+	for iter.Scan(&keyspace, &replication) {
+		replicas[keyspace] = copies(replication)
+	}
+	if err := iter.Close(); err != nil {
+		return nil, unreachable(err)
+	}
 	var all []Listing
 	var captured *bool // of tables made before there was CDC it is null
-	iter = query("SELECT keyspace_name, table_name, cdc FROM system_schema.tables")
-	for iter.Scan(&keyspace, &name, &captured) {
+	var strategy string
+	iter = query("SELECT keyspace_name, table_name, cdc, read_repair FROM system_schema.tables")
+	for iter.Scan(&keyspace, &name, &captured, &strategy) {
 		if !slices.Contains(systemKeyspaces, keyspace) {
-			all = append(all, Listing{Keyspace: keyspace, Name: name, CDC: captured != nil && *captured, Views: views[keyspace+"."+name]})
+			all = append(all, Listing{
+				Keyspace: keyspace, Name: name, CDC: captured != nil && *captured, Views: views[keyspace+"."+name],
+				ReadRepair: strategy == "BLOCKING" && replicas[keyspace] > 1,
+			})
 		}
 	}
 	if err := iter.Close(); err != nil {
@@ -65,6 +83,21 @@ func (s *Schema) Survey(ctx context.Context) ([]Listing, error) {
 	all = slices.DeleteFunc(all, func(l Listing) bool { return l.Table == nil && l.Err == nil }) // dropped meanwhile
 	slices.SortFunc(all, func(a, b Listing) int { return strings.Compare(a.Keyspace+"\x00"+a.Name, b.Keyspace+"\x00"+b.Name) })
 	return all, nil
+}
+
+// copies returns how many replicas a row has in all data centres, by the options of
+// its keyspace: "3", or "3/1" if one of them is transient.
+func copies(replication map[string]string) (n int) {
+	for name, v := range replication {
+		if name == "class" {
+			continue
+		}
+		full, _, _ := strings.Cut(v, "/")
+		if c, err := strconv.Atoi(full); err == nil {
+			n += c
+		}
+	}
+	return n
 }
 
 // CDCEnabled reports whether the node that answers has cdc_enabled set.

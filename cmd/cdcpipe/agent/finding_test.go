@@ -98,3 +98,24 @@ func TestPerch(t *testing.T) {
 		}
 	}
 }
+
+// A table is named if reads repair its replicas, it is replicated, and its changes are
+// not read back.
+func TestRepairs(t *testing.T) {
+	t.Parallel()
+	tables := listings(t, `CREATE TABLE k.a (id int PRIMARY KEY); CREATE TABLE k.b (id int PRIMARY KEY); CREATE TABLE k.c (id int PRIMARY KEY);
+		CREATE TABLE k.d (id int PRIMARY KEY); CREATE TABLE other.a (id int PRIMARY KEY)`)
+	for i := range tables {
+		tables[i].ReadRepair = tables[i].Name != "b"
+	}
+	tables[2].CDC = false
+	facts := func(table *cdc.Table) bool { return table.Name == "d" }
+	for _, x := range []struct{ keyspaces, want []string }{
+		{[]string{"k"}, []string{"CDC-7045 warn table k.a"}},
+		{nil, []string{"CDC-7045 warn table k.a", "CDC-7045 warn table other.a"}},
+	} {
+		if got := shown(agent.Repairs(tables, x.keyspaces, facts)); !slices.Equal(got, x.want) {
+			t.Errorf("%q: got %q, want %q", x.keyspaces, got, x.want)
+		}
+	}
+}
