@@ -69,6 +69,7 @@ func runFile(c console, ctx *cli.Context) error {
 		return err
 	}
 	defer endCanary()
+	defer warnOfRepairs(soft, s, built, log)()
 	letters := newOnlineDesk(s, ctx.Path("file"), plugin.Env{Logger: log, Catalog: catalog, Reader: reader})
 	defer letters.close()
 	if admin != "" {
