@@ -49,7 +49,7 @@ func dlqCommand(c console) *cli.Command {
 				}),
 				Action: func(ctx *cli.Context) error { return dlqPurge(c, ctx) },
 			},
-			dlqRunCommand(c),
+			dlqDiscardCommand(c), dlqRunCommand(c),
 		},
 	}
 }

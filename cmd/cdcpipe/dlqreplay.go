@@ -89,8 +89,8 @@ func dlqReplay(c console, ctx *cli.Context) error {
 		}
 		return nil
 	})
-	if err == nil && f.IDs != nil && result.Sent+len(result.Refused) < len(f.IDs) {
-		first = fault.New(fault.LetterMissing, "%d of %d letters are not there, or in another state", len(f.IDs)-result.Sent-len(result.Refused), len(f.IDs))
+	if err == nil && first == nil {
+		first = missing(f, int64(result.Sent+len(result.Refused)))
 	}
 	return errors.Join(err, result.print(c, ctx.String("output"), first))
 }

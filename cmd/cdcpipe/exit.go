@@ -59,7 +59,7 @@ func exitCode(err error) int {
 		fault.SchemaUnreached, fault.CassandraDown, fault.RedisDown, fault.ServerMissing, fault.ServerStart, fault.AddressInUse, fault.DirectoryInUse,
 		fault.JavaMissing, fault.MavenMissing, fault.ArtifactMissing, fault.AgentDown, fault.CDCDisabled, fault.WorkerUnreached:
 		return exitUnavailable
-	case fault.ReplayMalformed, fault.ReplayFile, fault.OffsetLost, fault.TopicRecreated, fault.LetterMissing, fault.LetterRefused, fault.ReplayLimit:
+	case fault.ReplayMalformed, fault.ReplayFile, fault.OffsetLost, fault.TopicRecreated, fault.LetterMissing, fault.LetterRefused, fault.ReplayLimit, fault.LetterChanged:
 		return exitData
 	case fault.BrokenInvariant:
 		return exitBug

@@ -120,7 +120,7 @@ func (d *desk) resubmitter(ctx *cli.Context) (*dlq.Resubmitter, func(), error) {
 	if err := events.Open(ctx.Context); err != nil {
 		return nil, nil, err
 	}
-	return &dlq.Resubmitter{Store: d.store, Events: events, Actor: actor(), MaxReplays: ctx.Int("max-replays")},
+	return &dlq.Resubmitter{Store: d.store, Events: events, Actor: actor(), MaxReplays: ctx.Int("max-replays"), Discarded: dlq.State(ctx.String("state")) == dlq.Discarded},
 		func() { _ = events.Close(context.WithoutCancel(ctx.Context)) }, nil
 }
 

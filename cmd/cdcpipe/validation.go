@@ -188,8 +188,8 @@ func validationResubmit(c console, ctx *cli.Context) error {
 		}
 		return nil
 	})
-	if err == nil && filter.IDs != nil && result.Sent+len(result.Refused) < len(filter.IDs) {
-		first = fault.New(fault.LetterMissing, "%d of %d letters are not there, or in another state", len(filter.IDs)-result.Sent-len(result.Refused), len(filter.IDs))
+	if err == nil && first == nil {
+		first = missing(filter, int64(result.Sent+len(result.Refused)))
 	}
 	if err != nil {
 		return err

@@ -5,10 +5,11 @@ import (
 	"time"
 
 	"cdcpipe/pipeline"
+	"cdcpipe/pipeline/fault"
 )
 
 // Write sends the letters of tasks: Resubmitter is a sink. What it refuses is archived,
-// and the note says why.
+// and the note says why, but for what somebody else has dealt with.
 func (r *Resubmitter) Write(ctx context.Context, recs []pipeline.Record[Task]) error {
 	ss, byID := make([]Sending, len(recs)), map[int64]*Letter{}
 	for i, rec := range recs {
@@ -21,8 +22,11 @@ func (r *Resubmitter) Write(ctx context.Context, recs []pipeline.Record[Task]) e
 	}
 	shelved := map[pipeline.Outlet][]Change{}
 	for _, no := range refused {
+		if fault.Is(no.Err, fault.LetterChanged) {
+			continue // if it is still open, it is due again when its lease ends
+		}
 		o := byID[no.ID].Outlet
-		shelved[o] = append(shelved[o], Change{ID: no.ID, State: Archived, Note: no.Err.Error()})
+		shelved[o] = append(shelved[o], Change{ID: no.ID, State: Archived, Note: no.Err.Error(), If: Open})
 	}
 	for o, cs := range shelved {
 		if err := r.Store.Mark(ctx, o, r.Actor, "archive", cs...); err != nil {
@@ -50,7 +54,7 @@ func (s *Shelver) Write(ctx context.Context, recs []pipeline.Record[Task]) error
 		o := t.Letter.Outlet
 		switch t.Do {
 		case Shelf:
-			shelved[o] = append(shelved[o], Change{ID: t.Letter.ID, State: Archived, Note: t.Note})
+			shelved[o] = append(shelved[o], Change{ID: t.Letter.ID, State: Archived, Note: t.Note, If: Open})
 		case Later:
 			if later[o] == nil {
 				later[o] = map[int64]time.Time{}

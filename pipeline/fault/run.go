@@ -24,6 +24,7 @@ const (
 	LetterRefused   Code = "CDC-8021"
 	ReplayLimit     Code = "CDC-8022"
 	EditorFailed    Code = "CDC-8023"
+	LetterChanged   Code = "CDC-8024"
 	BrokenInvariant Code = "CDC-9001"
 )
 
@@ -51,6 +52,7 @@ func runEntries() []Entry {
 		{LetterRefused, "letter cannot be resubmitted", "Correct what the message names, or export the letter and correct the row in Cassandra; nothing was sent and nothing changed."},
 		{ReplayLimit, "letter was replayed too often", "Remove what it fails by, which its code and detail say, then replay it with a greater --max-replays."},
 		{EditorFailed, "editor could not be run", "Set VISUAL or EDITOR to a program that returns once the file is saved, such as vi or code --wait."},
+		{LetterChanged, "letter was dealt with meanwhile", "Look at it again (cdcpipe dlq show), which tells who did what; then repeat the command if it is still needed. Nothing was sent."},
 		{BrokenInvariant, "broken invariant", "This is a bug in cdcpipe: nothing unsettled was committed; report the message."},
 	}
 }

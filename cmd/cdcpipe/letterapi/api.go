@@ -52,6 +52,7 @@ func New(desk Desk, version string, log *slog.Logger) http.Handler {
 	a := &api{desk, log}
 	a.reads(h)
 	a.changes(h)
+	a.discards(h)
 	return mux
 }
 

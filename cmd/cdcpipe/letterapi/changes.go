@@ -28,18 +28,11 @@ type resubmitInput struct {
 
 type replayInput struct {
 	Body struct {
-		IDs        []int64   `json:"ids,omitempty" maxItems:"1000" doc:"Numbers of letters"`
-		Table      string    `json:"table,omitempty" doc:"keyspace.table, or a keyspace"`
-		Code       string    `json:"code,omitempty" doc:"Code of the first failure, or the beginning of one"`
-		Since      time.Time `json:"since,omitempty" doc:"Received then or later"`
-		Until      time.Time `json:"until,omitempty" doc:"Received before"`
-		Key        string    `json:"key,omitempty" doc:"Text that the record's key contains"`
-		State      string    `json:"state,omitempty" enum:"open,resubmitted,archived,discarded,all" doc:"open if not given, any if numbers are"`
-		All        bool      `json:"all,omitempty" doc:"All letters that are open; without it something must say which"`
-		After      int64     `json:"after,omitempty" minimum:"0" doc:"after of the result before: what it refused is still there"`
-		Limit      int       `json:"limit,omitempty" minimum:"1" maximum:"1000" doc:"1000 if not given"`
-		MaxReplays int       `json:"max_replays,omitempty" minimum:"1" maximum:"1000" doc:"Refuse records that were sent again so often; 5 if not given"`
-		DryRun     bool      `json:"dry_run,omitempty" doc:"Count, and send nothing"`
+		Selection
+		After      int64 `json:"after,omitempty" minimum:"0" doc:"after of the result before: what it refused is still there"`
+		Limit      int   `json:"limit,omitempty" minimum:"1" maximum:"1000" doc:"1000 if not given"`
+		MaxReplays int   `json:"max_replays,omitempty" minimum:"1" maximum:"1000" doc:"Refuse records that were sent again so often; 5 if not given"`
+		DryRun     bool  `json:"dry_run,omitempty" doc:"Count, and send nothing"`
 	}
 }
 
@@ -142,21 +135,13 @@ func (c *Correction) of(l *dlq.Letter) (value []byte, changed []string, err erro
 
 func (a *api) replay(ctx context.Context, in *replayInput) (*resultOutput, error) {
 	b := &in.Body
-	f := dlq.Filter{Outlet: pipeline.DeadLetter, IDs: b.IDs, Table: b.Table, Code: fault.Code(b.Code), Since: b.Since, Until: b.Until, Key: b.Key, State: dlq.State(b.State), After: b.After, Limit: b.Limit}
-	switch {
-	case f.State == "all":
-		f.State = ""
-	case f.State == "" && f.IDs == nil:
-		f.State = dlq.Open
+	f, err := b.filter(pipeline.DeadLetter, dlq.Open)
+	if err != nil {
+		return nil, problem(err)
 	}
+	f.After, f.Limit = b.After, b.Limit
 	if f.Limit == 0 {
 		f.Limit = dlq.MaxPage
-	}
-	if !b.All && f.IDs == nil && f.Table == "" && f.Code == "" && f.Key == "" && f.Since.IsZero() && f.Until.IsZero() {
-		return nil, problem(fault.New(fault.ConfigUsage, "say which letters, by ids or by a filter, or all: true"))
-	}
-	if err := f.Validate(); err != nil {
-		return nil, problem(err)
 	}
 	s, err := a.desk.Store(ctx)
 	if err != nil {
@@ -172,6 +157,7 @@ func (a *api) replay(ctx context.Context, in *replayInput) (*resultOutput, error
 	if err != nil {
 		return nil, problem(err)
 	}
+	r.Discarded = f.State == dlq.Discarded
 	ls, err := s.Page(ctx, f)
 	if err != nil {
 		return nil, problem(err)

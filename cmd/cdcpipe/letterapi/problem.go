@@ -39,7 +39,7 @@ func problem(err error) error {
 		p.Status = http.StatusNotFound
 	case fault.LetterRefused:
 		p.Status = http.StatusUnprocessableEntity
-	case fault.ReplayLimit:
+	case fault.ReplayLimit, fault.LetterChanged:
 		p.Status = http.StatusConflict
 	case fault.ConfigUsage:
 		p.Status = http.StatusBadRequest

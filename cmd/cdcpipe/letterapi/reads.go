@@ -47,13 +47,7 @@ type letterInput struct {
 type letterOutput struct{ Body dlq.View }
 
 func (a *api) reads(h huma.API) {
-	for _, r := range []struct {
-		path, name, tag string
-		outlet          pipeline.Outlet
-	}{
-		{"/v1/validation-errors", "validation-errors", "invalid records", pipeline.Invalid},
-		{"/v1/dead-letters", "dead-letters", "dead letters", pipeline.DeadLetter},
-	} {
+	for _, r := range kinds {
 		huma.Register(h, huma.Operation{OperationID: "list-" + r.name, Method: http.MethodGet, Path: r.path, Summary: "List " + r.tag, Tags: []string{r.tag}},
 			func(ctx context.Context, in *query) (*pageOutput, error) { return a.list(ctx, in, r.outlet) })
 		huma.Register(h, huma.Operation{OperationID: "get-" + r.name, Method: http.MethodGet, Path: r.path + "/{id}", Summary: "One of the " + r.tag + ", with its value, headers and history", Tags: []string{r.tag}},
