@@ -105,6 +105,12 @@ func (c RegistryConfig) open() (debezium.Registry, error) {
 	return debezium.NewRegistry(client), nil
 }
 
+// Form returns the schema that a message in Avro was written with, from the registry
+// that the stage decodes with, for whoever corrects the message.
+func (d *Decode) Form(ctx context.Context, message []byte) (*debezium.Form, error) {
+	return d.decoder.Form(ctx, message)
+}
+
 // Outlets returns the outlets that the stage uses.
 func (*Decode) Outlets() []pipeline.Outlet {
 	return []pipeline.Outlet{pipeline.DeadLetter, pipeline.Invalid}

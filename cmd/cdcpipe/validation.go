@@ -102,15 +102,15 @@ func validationEdit(c console, ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	doc, err := dlq.NewDocument(l)
-	if err != nil {
-		return err
-	}
 	f, end, err := openFixer(ctx, d)
 	if err != nil {
 		return err
 	}
 	defer end()
+	doc, err := f.check.Document(ctx.Context, l)
+	if err != nil {
+		return err
+	}
 	text, suffix := doc.JSON(), ".json"
 	if y, ok := doc.YAML(); ok && ctx.String("as") == "yaml" {
 		text, suffix = y, ".yaml"
@@ -166,7 +166,7 @@ func validationResubmit(c console, ctx *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		value, changed, err := corrected(ctx, l)
+		value, changed, err := corrected(ctx, f.check, l)
 		if err != nil {
 			return err
 		}
@@ -218,12 +218,13 @@ func (f *fixer) again(ctx context.Context, ls []*dlq.Letter) (refused []dlq.Refu
 }
 
 // corrected returns the value that the flags describe.
-func corrected(ctx *cli.Context, l *dlq.Letter) (value []byte, changed []string, err error) {
+func corrected(ctx *cli.Context, check *dlq.Check, l *dlq.Letter) (value []byte, changed []string, err error) {
 	if file := ctx.Path("value"); file != "" {
 		if value, err = os.ReadFile(file); err != nil {
 			return nil, nil, fault.New(fault.ConfigUsage, "value: %w", err)
 		}
-		return value, nil, nil
+		value, err = check.Value(ctx.Context, l, value)
+		return value, nil, err
 	}
 	set := map[string]json.RawMessage{}
 	for _, s := range ctx.StringSlice("column") {
@@ -233,7 +234,7 @@ func corrected(ctx *cli.Context, l *dlq.Letter) (value []byte, changed []string,
 		}
 		set[name] = json.RawMessage(text)
 	}
-	doc, err := dlq.NewDocument(l)
+	doc, err := check.Document(ctx.Context, l)
 	if err != nil {
 		return nil, nil, err
 	}

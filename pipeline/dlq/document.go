@@ -2,6 +2,7 @@ package dlq
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,28 +11,106 @@ import (
 	"strings"
 
 	"cdcpipe/pipeline/fault"
+	"cdcpipe/stages/debezium"
 )
 
 // A Document is what people edit of a letter: the columns that its event has written,
-// each with its value in the event's own notation. Events in JSON have one.
+// each with its value in the event's own notation. Events in JSON have one, and those
+// in Avro whose schema can be had; [debezium.Form] says how their values are written.
 type Document struct {
 	letter   *Letter
+	form     *debezium.Form // nil for JSON
 	envelope *envelope
 	columns  object
 	key      map[string]bool // names of the columns of the record's key
 }
 
-// NewDocument returns the document of a letter, or why it has none: its value is no
-// event in JSON.
-func NewDocument(l *Letter) (*Document, error) {
-	e, err := parseEnvelope(l.Event.Value)
+// A former knows the schemas of messages in Avro, as the stage decode does.
+type former interface {
+	Form(ctx context.Context, message []byte) (*debezium.Form, error)
+}
+
+// Document returns the document of a letter. A fault says why it has none: its value is
+// no change event, or its schema cannot be had. Any other error is about the registry,
+// which did not answer.
+func (c Check) Document(ctx context.Context, l *Letter) (*Document, error) {
+	d := &Document{letter: l}
+	text, err := d.open(ctx, c)
 	if err == nil {
-		var cs object
-		if cs, err = e.columns(); err == nil {
-			return &Document{l, e, cs, keyColumns(l.Event.Key)}, nil
+		if d.envelope, err = parseEnvelope(text); err == nil {
+			d.columns, err = d.envelope.columns()
 		}
 	}
-	return nil, fault.New(fault.LetterRefused, "letter %d: its value cannot be edited column by column: %w", l.ID, err)
+	return d, refused(l, "its value cannot be edited column by column", err)
+}
+
+// Value returns what is sent as the whole value of a letter: value as it is or, if it
+// is JSON and the letter is Avro, in Avro with the letter's own schema.
+func (c Check) Value(ctx context.Context, l *Letter, value []byte) ([]byte, error) {
+	if !debezium.IsAvro(l.Event.Value) || debezium.IsAvro(value) {
+		return value, nil
+	}
+	f, err := c.form(ctx, l.Event.Value)
+	if err == nil {
+		value, err = f.Message(value)
+	}
+	return value, refused(l, "the value does not fit the schema", err)
+}
+
+// form returns the schema of a message in Avro.
+func (c Check) form(ctx context.Context, message []byte) (*debezium.Form, error) {
+	for _, part := range c.Stages {
+		if f, ok := part.(former); ok {
+			return f.Form(ctx, message)
+		}
+	}
+	return nil, errors.New("it is Avro, and no stage says where its schema is")
+}
+
+// refused returns err as a refusal, unless the registry did not answer.
+func refused(l *Letter, what string, err error) error {
+	if _, unanswered := errors.AsType[*debezium.UnavailableError](err); unanswered {
+		return fault.New(fault.SchemaUnreached, "letter %d: %w", l.ID, err)
+	}
+	if err != nil {
+		return fault.New(fault.LetterRefused, "letter %d: %s: %w", l.ID, what, err)
+	}
+	return nil
+}
+
+// open returns the event's value in JSON, and takes note of its form and key.
+func (d *Document) open(ctx context.Context, c Check) (text []byte, err error) {
+	e := &d.letter.Event
+	if !debezium.IsAvro(e.Key) {
+		d.key = keyColumns(e.Key)
+	} else if f, err := c.form(ctx, e.Key); err != nil {
+		return nil, fmt.Errorf("key: %w", err)
+	} else {
+		d.key = map[string]bool{}
+		for _, name := range f.Fields() {
+			d.key[name] = true
+		}
+	}
+	if !debezium.IsAvro(e.Value) {
+		return e.Value, nil
+	}
+	if d.form, err = c.form(ctx, e.Value); err != nil {
+		return nil, err
+	}
+	if text, err = d.form.JSON(e.Value); err != nil {
+		return nil, err
+	}
+	back, err := d.form.Message(text)
+	if err == nil {
+		back, err = d.form.JSON(back)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("its schema does not give it back: %w", err)
+	}
+	if !bytes.Equal(back, text) {
+		return nil, errors.New("its schema does not give it back as it was")
+	}
+	return text, nil
 }
 
 // keyColumns names the columns of a record's key, none if it is not JSON.
@@ -165,7 +244,12 @@ func (d *Document) apply(set map[string]json.RawMessage) (value []byte, changed 
 	if len(changed) == 0 {
 		return nil, nil, nil
 	}
-	return e.text(), changed, nil
+	if value = e.text(); d.form != nil {
+		if value, err = d.form.Message(value); err != nil {
+			return nil, nil, d.refuse(err)
+		}
+	}
+	return value, changed, nil
 }
 
 // order compares columns by where they stand, new ones by name behind the others.

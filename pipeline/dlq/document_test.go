@@ -1,6 +1,7 @@
 package dlq_test
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -20,7 +21,7 @@ const envelope = `{"ts_ms":1767225631000,"op":"i","source":{"ts_us":176722560100
 
 func document(t testing.TB, value string) *dlq.Document {
 	t.Helper()
-	d, err := dlq.NewDocument(of(value))
+	d, err := (dlq.Check{}).Document(t.Context(), of(value))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +96,7 @@ columns:
 		}
 	}
 	for _, value := range []string{"", "\x00avro", "{", "[]", `{"after":1}`, `{"after":{"a":1}}`, `{"after":{"a":null,"a":null}}`, `{"x":1} {}`} {
-		if _, err := dlq.NewDocument(of(value)); !fault.Is(err, fault.LetterRefused) {
+		if _, err := (dlq.Check{}).Document(t.Context(), of(value)); !fault.Is(err, fault.LetterRefused) {
 			t.Errorf("%q: got %v", value, err)
 		}
 	}
@@ -130,7 +131,7 @@ func TestDocumentRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := dlq.NewDocument(of(string(text)))
+		d, err := (dlq.Check{}).Document(context.Background(), of(string(text)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -98,9 +98,6 @@ type envelope struct {
 
 // parseEnvelope takes an event's value apart.
 func parseEnvelope(value []byte) (*envelope, error) {
-	if len(value) > 0 && value[0] == 0 {
-		return nil, errors.New("it is Avro")
-	}
 	e := &envelope{}
 	var err error
 	if e.event, err = parseObject(value); err != nil {

@@ -81,7 +81,11 @@ func (a *api) resubmit(ctx context.Context, in *resubmitInput) (*resultOutput, e
 	if err != nil {
 		return nil, problem(err)
 	}
-	value, changed, err := c.of(l)
+	check, err := a.desk.Check(ctx)
+	if err != nil {
+		return nil, problem(err)
+	}
+	value, changed, err := c.of(ctx, check, l)
 	if err != nil {
 		return nil, problem(err)
 	}
@@ -90,10 +94,6 @@ func (a *api) resubmit(ctx context.Context, in *resubmitInput) (*resultOutput, e
 		return nil, problem(err)
 	}
 	if err := r.Refuse(l, value); err != nil {
-		return nil, problem(err)
-	}
-	check, err := a.desk.Check(ctx)
-	if err != nil {
 		return nil, problem(err)
 	}
 	if err := check.Correction(ctx, l, value); err != nil {
@@ -115,10 +115,10 @@ func (a *api) resubmit(ctx context.Context, in *resubmitInput) (*resultOutput, e
 }
 
 // of returns the value that a correction of l has, nil for the original one.
-func (c *Correction) of(l *dlq.Letter) (value []byte, changed []string, err error) {
+func (c *Correction) of(ctx context.Context, check *dlq.Check, l *dlq.Letter) (value []byte, changed []string, err error) {
 	switch {
 	case c.Columns != nil:
-		doc, err := dlq.NewDocument(l)
+		doc, err := check.Document(ctx, l)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -126,9 +126,12 @@ func (c *Correction) of(l *dlq.Letter) (value []byte, changed []string, err erro
 	case c.Value != nil:
 		var text string
 		if json.Unmarshal(c.Value, &text) == nil && c.Value[0] == '"' {
-			return []byte(text), nil, nil
+			value = []byte(text)
+		} else {
+			value = c.Value
 		}
-		return c.Value, nil, nil
+		value, err = check.Value(ctx, l, value)
+		return value, nil, err
 	}
 	return nil, nil, nil
 }
