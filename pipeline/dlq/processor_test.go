@@ -186,9 +186,6 @@ func work() int {
 // and what was sent twice is the same event, which changes nothing.
 func TestKilled(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it starts many processes")
-	}
 	const n = 400
 	seed := uint64(time.Now().UnixNano())
 	if s, err := strconv.ParseUint(os.Getenv("CDCPIPE_SEED"), 10, 64); err == nil {
