@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/urfave/cli/v2"
 
 	"cdcpipe/pipeline"
 	"cdcpipe/pipeline/dlq"
+	"cdcpipe/pipeline/fault"
 )
 
 func dlqCommand(c console) *cli.Command {
@@ -84,7 +87,11 @@ func listCommand(c console, outlet pipeline.Outlet) *cli.Command {
 				return err
 			}
 			if n == 0 {
-				fmt.Fprintln(c.err, "no letters"+d.elsewhere(f.Outlet))
+				said := "no letters"
+				if f.State == dlq.Open && !ctx.IsSet("state") {
+					said += " that are open (--state all lists all)"
+				}
+				fmt.Fprintln(c.err, said+d.elsewhere(f.Outlet))
 			}
 			return p.end()
 		},
@@ -171,8 +178,14 @@ func dlqExport(c console, ctx *cli.Context) error {
 		})
 	}
 	if to := ctx.Path("to"); to != "" {
+		if info, err := os.Stat(filepath.Dir(to)); err != nil || !info.IsDir() {
+			return usage("to: %s is to be in a directory that is not there", to)
+		}
+		if info, err := os.Stat(to); err == nil && info.IsDir() {
+			return usage("to: %s is a directory", to)
+		}
 		if err := dlq.WriteFile(to, write); err != nil {
-			return fmt.Errorf("write %s: %w", to, err)
+			return fault.Wrap(fault.OutletDown, fmt.Errorf("write %s: %w", to, err))
 		}
 	} else if err := write(c.out); err != nil {
 		return err

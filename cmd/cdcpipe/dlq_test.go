@@ -124,9 +124,22 @@ func TestLetters(t *testing.T) {
 		{"dlq", "replay", "--dsn", s.DSN(), "1"}, {"dlq", "show", "-f", file}, {"dlq", "run"}, {"dlq", "run", "-f", file, "--wait", "-1s"}, {"validation", "edit", "--dsn", s.DSN(), "1"},
 		{"validation", "resubmit", "-f", file}, {"validation", "resubmit", "-f", file, "--column", "qty=1", "1", "2"}, {"validation", "resubmit", "-f", file, "--column", "qty=x", "1"},
 		{"validation", "resubmit", "--dsn", s.DSN(), "--column", "qty=1", "1"}, {"dlq", "lst"},
+		{"dlq", "list", "-f", file, "--code", "2004"}, {"dlq", "list", "-f", file, "--after", "-1"}, {"dlq", "list", "-f", file, "--outlet", "invald"}, {"dlq", "run", "-f", file, "--outlet", "invald"},
+		{"dlq", "export", "-f", file, "--to", "nowhere/x"}, {"dlq", "export", "-f", file, "--to", "."},
 	} {
 		call(exitUsage, args...)
 	}
+	if _, stderr := call(exitUsage, "validation", "show", "-f", file); !strings.Contains(stderr, "the number of a letter is missing") {
+		t.Errorf("got %s", stderr)
+	}
+	if _, stderr := call(0, "dlq", "list", "-f", file, "--code", "CDC-9"); !strings.Contains(stderr, "--state all") {
+		t.Errorf("got %s", stderr)
+	}
+	if stdout, _ := call(exitData, "dlq", "replay", "-f", file, "--dry-run", "-o", "json", "1", "99"); stdout != "{\n  \"matching\": 1\n}\n" {
+		t.Errorf("got %s", stdout)
+	}
+	call(exitData, "dlq", "purge", "-f", file, "--yes", "1") // it is open
+	call(exitData, "dlq", "purge", "-f", file, "99")
 	call(exitData, "dlq", "show", "-f", file, "99")
 	call(exitData, "dlq", "replay", "-f", file, "99")
 
@@ -159,9 +172,11 @@ func TestLetters(t *testing.T) {
 		t.Errorf("as it is: %s", stdout)
 	}
 	query(open, "open|0|")
-	t.Setenv("EDITOR", "sed -i s/qty:.*/qty:\\ 3/")
-	if stdout, _ := call(0, "validation", "edit", "-f", file, "--as", "yaml", "1"); stdout != "1 sent, 0 refused\n" {
-		t.Errorf("got %s", stdout)
+	// What is refused can be edited again, as it was saved.
+	typed(t, "y\n")
+	t.Setenv("EDITOR", `sed -i -e "s/qty: 0x3/qty: 3/;s/qty: -3/qty: 0x3/"`)
+	if stdout, stderr := call(0, "validation", "edit", "-f", file, "--as", "yaml", "1"); stdout != "1 sent, 0 refused\n" || !strings.Contains(stderr, "The editor opens again") {
+		t.Errorf("got %s%s", stdout, stderr)
 	}
 	query("SELECT item, qty FROM shop.orders WHERE item = 2", "2|3")
 	stdout, _ := call(0, "validation", "show", "-f", file, "1")

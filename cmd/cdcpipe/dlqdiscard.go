@@ -91,7 +91,7 @@ func dlqDiscard(c console, ctx *cli.Context) error {
 func missing(f dlq.Filter, n int64) error {
 	slices.Sort(f.IDs)
 	if of := int64(len(slices.Compact(f.IDs))); n < of && f.Limit == 0 {
-		return fault.New(fault.LetterMissing, "%d of %d letters are not there, or in another state", of-n, of)
+		return fault.New(fault.LetterMissing, "%d of %d letters are not there, or in another state; --state says which states are meant", of-n, of)
 	}
 	return nil
 }

@@ -95,7 +95,7 @@ func TestDiscard(t *testing.T) {
 		{"/v1/dead-letters/discard", `{"ids":[1],"dry_run":true}`, 200, `"matching":1`, "open"},
 		{"/v1/dead-letters/discard", `{"table":"a.b.c","reason":"x"}`, 400, "CDC-6011", "open"},
 		{"/v1/dead-letters/discard", `{"all":true,"reason":"by HTTP"}`, 200, `"changed":1`, "discarded"},
-		{"/v1/dead-letters/discard", `{"all":true,"reason":"by HTTP"}`, 200, `"changed":0`, "discarded"},
+		{"/v1/dead-letters/discard", `{"ids":[1,99,99],"reason":"by HTTP"}`, 200, `"changed":0,"missing":2`, "discarded"},
 		{"/v1/dead-letters/replay", `{"ids":[1]}`, 200, `"sent":0,"refused":[{"id":1,"code":"CDC-8021"`, "discarded"},
 		{"/v1/validation-errors/1/resubmit", `{"columns":{"qty":3}}`, 422, "it was discarded by", "discarded"},
 		{"/v1/dead-letters/discard", `{"ids":[1],"undo":true}`, 200, `"changed":1`, "open"},

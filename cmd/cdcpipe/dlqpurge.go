@@ -29,28 +29,32 @@ func dlqPurge(c console, ctx *cli.Context) error {
 		}
 		if !ctx.Bool("yes") {
 			n, err := d.store.Matching(ctx.Context, f)
-			return counted(c, n, err)
+			return counted(c, f, n, err)
 		}
 		n, err := d.store.Purge(ctx.Context, f, actor())
-		return purged(c, n, err)
+		return purged(c, f, n, err)
 	}
 	if !ctx.Bool("yes") {
 		n, err := d.store.Expirable(ctx.Context, f, before)
-		return counted(c, n, err)
+		return counted(c, f, n, err)
 	}
 	n, err := d.store.Expire(ctx.Context, f, before, actor())
-	return purged(c, n, err)
+	return purged(c, f, n, err)
 }
 
-func counted(c console, n int64, err error) error {
-	if err == nil {
-		fmt.Fprintf(c.out, "%d would be purged\n", n)
-		fmt.Fprintln(c.err, "nothing was removed: add --yes")
+func counted(c console, f dlq.Filter, n int64, err error) error {
+	if err != nil {
+		return err
 	}
-	return err
+	fmt.Fprintf(c.out, "%d would be purged\n", n)
+	fmt.Fprintln(c.err, "nothing was removed: add --yes")
+	return missing(f, n)
 }
 
-func purged(c console, n int64, err error) error {
+func purged(c console, f dlq.Filter, n int64, err error) error {
 	fmt.Fprintf(c.out, "%d purged\n", n)
-	return err
+	if err != nil {
+		return err
+	}
+	return missing(f, n)
 }

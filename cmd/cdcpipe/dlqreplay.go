@@ -62,10 +62,15 @@ func dlqReplay(c console, ctx *cli.Context) error {
 	defer d.close()
 	if ctx.Bool("dry-run") {
 		n, err := d.store.Matching(ctx.Context, f)
-		if err == nil {
+		if err != nil {
+			return err
+		}
+		if form := ctx.String("output"); form != "table" {
+			err = document(c, form, map[string]int64{"matching": n})
+		} else {
 			fmt.Fprintf(c.out, "%d would be sent\n", n)
 		}
-		return err
+		return errors.Join(err, missing(f, n))
 	}
 	r, end, err := d.resubmitter(ctx)
 	if err != nil {

@@ -33,7 +33,7 @@ func edit(ctx context.Context, text []byte, suffix string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "sh", "-c", program+` "$1"`, program, f.Name())
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stderr, os.Stderr // standard output is for data
 	if err := cmd.Run(); err != nil {
-		return nil, fault.New(fault.EditorFailed, "%s: %w", program, err)
+		return nil, fault.New(fault.EditorFailed, "nothing was sent, since %s says: %w", program, err)
 	}
 	edited, err := os.ReadFile(f.Name())
 	if err != nil {

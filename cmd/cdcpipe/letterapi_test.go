@@ -57,6 +57,7 @@ func TestLetterAPI(t *testing.T) {
 		{"GET", "/v1/validation-errors?limit=5000", "", "secret", "", 422, "limit"},
 		{"GET", "/v1/validation-errors?tabel=x", "", "secret", "", 422, "tabel"},
 		{"GET", "/v1/validation-errors?table=a.b.c", "", "secret", "", 400, "CDC-6011"},
+		{"GET", "/v1/validation-errors?code=2004", "", "secret", "", 400, "CDC-6011"},
 		{"GET", "/v1/validation-errors", "", "wrong", "", 401, "bearer token"},
 		{"GET", "/v1/validation-errors/1", "", "secret", "", 200, `"failures":[{"code":"CDC-2004","rule":"qty.min"`},
 		{"GET", "/v1/validation-errors/99", "", "secret", "", 404, `"code":"CDC-8020"`},
@@ -80,7 +81,7 @@ func TestLetterAPI(t *testing.T) {
 		{"POST", "/v1/validation-errors/99/resubmit", `{"columns":{"qty":3}}`, "secret", "", 404, "CDC-8020"},
 		{"POST", replay, `{}`, "secret", "", 400, "which letters"},
 		{"POST", replay, `{"all":true,"dry_run":true}`, "secret", "", 200, `"matching":1`},
-		{"POST", replay, `{"ids":[99]}`, "secret", "", 200, `"sent":0`},
+		{"POST", replay, `{"ids":[99]}`, "secret", "", 200, `"missing":1`},
 		{"POST", replay, `{"state":"secret-word"}`, "secret", "", 422, "body.state"},
 	} {
 		status, body, kind := ask(tc.method, tc.path, tc.body, tc.token, tc.origin)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,6 +62,9 @@ func openDesk(ctx *cli.Context, log *slog.Logger) (*desk, error) {
 		if d.where, err = lettersOf(s); err != nil {
 			return nil, err
 		}
+		if err := knowsOutlets(s, ctx); err != nil {
+			return nil, err
+		}
 		d.spec, d.file, d.kafka = s, ctx.Path("file"), kafkaOf(s, ctx.Path("file"))
 	}
 	if brokers := ctx.StringSlice("brokers"); len(brokers) > 0 {
@@ -88,6 +92,29 @@ func lettersOf(s *spec.Spec) (postgres.LettersConfig, error) {
 		return postgres.LettersConfig{DSN: c.DSN, Schema: c.Schema}, nil
 	}
 	return postgres.LettersConfig{}, usage("neither sink nor outlets are in PostgreSQL, where letters are worked on")
+}
+
+// knowsOutlets reports an outlet of the flags that the pipeline does not have.
+func knowsOutlets(s *spec.Spec, ctx *cli.Context) error {
+	known := []string{string(pipeline.DeadLetter), string(pipeline.Invalid), string(pipeline.Stale)}
+	for name := range s.Config.Outlets {
+		if !slices.Contains(known, name) {
+			known = append(known, name)
+		}
+	}
+	if !ctx.IsSet("outlet") {
+		return nil
+	}
+	named := ctx.StringSlice("outlet")
+	if named == nil {
+		named = []string{ctx.String("outlet")}
+	}
+	for _, name := range named {
+		if !slices.Contains(known, name) {
+			return usage("outlet: the pipeline has no outlet %q, but %s", name, strings.Join(known, ", "))
+		}
+	}
+	return nil
 }
 
 // kafkaOf returns how the topics are written to that the pipeline reads, nil if it

@@ -63,6 +63,9 @@ func filterOf(ctx *cli.Context, outlet pipeline.Outlet, state dlq.State) (dlq.Fi
 }
 
 func letterID(s string) (int64, error) {
+	if s == "" {
+		return 0, usage("the number of a letter is missing")
+	}
 	id, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || id < 1 {
 		return 0, usage("%q is not the number of a letter; flags come before numbers", s)

@@ -98,9 +98,12 @@ func shown(s string, most int) string {
 		if n++; n > most {
 			return b.String() + "…"
 		}
-		if r == ' ' || strconv.IsPrint(r) {
+		switch {
+		case strconv.IsPrint(r):
 			b.WriteRune(r)
-		} else {
+		case r == '\n':
+			b.WriteByte(' ')
+		default:
 			b.WriteString("\uFFFD")
 		}
 	}

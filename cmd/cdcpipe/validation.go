@@ -115,23 +115,29 @@ func validationEdit(c console, ctx *cli.Context) error {
 	if y, ok := doc.YAML(); ok && ctx.String("as") == "yaml" {
 		text, suffix = y, ".yaml"
 	}
-	edited, err := edit(ctx.Context, text, suffix)
-	if err != nil {
-		return err
+	for {
+		if text, err = edit(ctx.Context, text, suffix); err != nil {
+			return err
+		}
+		value, changed, err := doc.Apply(text)
+		if err == nil && changed == nil {
+			fmt.Fprintln(c.err, "nothing was changed, and nothing sent")
+			return nil
+		}
+		if err == nil {
+			err = f.correct(ctx.Context, l, value, changed)
+		}
+		if err == nil {
+			result := sentResult{Sent: 1}
+			return result.print(c, ctx.String("output"), nil)
+		}
+		if !fault.Is(err, fault.LetterRefused) { // which no edit makes better
+			return err
+		}
+		if again, unanswered := confirmed(c, err.Error()+"\nThe editor opens again on what was saved."); unanswered != nil || !again {
+			return err
+		}
 	}
-	value, changed, err := doc.Apply(edited)
-	switch {
-	case err != nil:
-		return err
-	case changed == nil:
-		fmt.Fprintln(c.err, "nothing was changed, and nothing sent")
-		return nil
-	}
-	if err := f.correct(ctx.Context, l, value, changed); err != nil {
-		return err
-	}
-	result := sentResult{Sent: 1}
-	return result.print(c, ctx.String("output"), nil)
 }
 
 func validationResubmit(c console, ctx *cli.Context) error {

@@ -32,7 +32,11 @@ type Filter struct {
 func (f Filter) Validate() error {
 	switch {
 	case f.State != "" && !slices.Contains(States(), f.State):
-		return fault.New(fault.ConfigUsage, "state: %q is none of open, resubmitted, archived, discarded", string(f.State))
+		return fault.New(fault.ConfigUsage, "state: %q is none of open, resubmitted, archived, discarded, or all", string(f.State))
+	case !isCode(string(f.Code)):
+		return fault.New(fault.ConfigUsage, "code: %q is neither a code, such as CDC-2004, nor the beginning of one", string(f.Code))
+	case f.After < 0:
+		return fault.New(fault.ConfigUsage, "after: must not be negative")
 	case f.Limit < 0:
 		return fault.New(fault.ConfigUsage, "limit: must not be negative")
 	case strings.Count(f.Table, ".") > 1 || strings.HasPrefix(f.Table, "."):
@@ -41,6 +45,13 @@ func (f Filter) Validate() error {
 		return fault.New(fault.ConfigUsage, "since: is not before until")
 	}
 	return nil
+}
+
+// isCode reports whether s is the beginning of a code.
+func isCode(s string) bool {
+	const form = "CDC-0000"
+	area, nr := s[:min(len(s), 4)], s[min(len(s), 4):]
+	return len(s) <= len(form) && strings.HasPrefix(form, area) && strings.Trim(nr, "0123456789") == ""
 }
 
 func (f Filter) outlet() pipeline.Outlet {

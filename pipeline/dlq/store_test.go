@@ -75,9 +75,14 @@ func TestPage(t *testing.T) {
 			t.Errorf("%+v: counted %d, %v", tc.f, n, err)
 		}
 	}
-	for _, f := range []dlq.Filter{{State: "x"}, {Limit: -1}, {Table: "a.b.c"}, {Table: ".a"}, {Since: at, Until: at}} {
+	for _, f := range []dlq.Filter{{State: "x"}, {Limit: -1}, {After: -1}, {Code: "1001"}, {Code: "cdc-1001"}, {Code: "CDC-1x"}, {Code: "CDC-10010"}, {Table: "a.b.c"}, {Table: ".a"}, {Since: at, Until: at}} {
 		if err := f.Validate(); !fault.Is(err, fault.ConfigUsage) {
 			t.Errorf("%+v: got %v", f, err)
+		}
+	}
+	for _, c := range []fault.Code{"", "C", "CDC", "CDC-", "CDC-2", "CDC-2004"} {
+		if err := (dlq.Filter{Code: c}).Validate(); err != nil {
+			t.Errorf("%q: %v", c, err)
 		}
 	}
 	if _, err := s.Get(t.Context(), pipeline.DeadLetter, 99); !fault.Is(err, fault.LetterMissing) {

@@ -40,6 +40,7 @@ type replayInput struct {
 type Result struct {
 	Sent     int       `json:"sent"`
 	Refused  []Refused `json:"refused"`
+	Missing  int       `json:"missing,omitempty" doc:"How many of the ids are not there, or in another state"`
 	Matching int64     `json:"matching,omitempty" doc:"Of a dry run: how many letters there are"`
 	After    int64     `json:"after,omitempty" doc:"The last letter that was looked at, if there are more"`
 }
@@ -177,6 +178,7 @@ func (a *api) replay(ctx context.Context, in *replayInput) (*resultOutput, error
 		out.Body.Refused = append(out.Body.Refused, Refused{no.ID, fault.CodeOf(no.Err), no.Err.Error()})
 	}
 	out.Body.Sent = len(ls) - len(refused)
+	out.Body.Missing = b.missing(int64(len(ls)))
 	if len(ls) > 0 {
 		f.After, f.Limit = ls[len(ls)-1].ID, 1
 		if n, err := s.Matching(ctx, f); err == nil && n > 0 {

@@ -25,6 +25,7 @@ type discardInput struct {
 // A Decision says how many letters were discarded, or restored.
 type Decision struct {
 	Changed  int64 `json:"changed" doc:"How many letters were discarded or, by undo, are open again"`
+	Missing  int   `json:"missing,omitempty" doc:"How many of the ids are not there, or in another state"`
 	Matching int64 `json:"matching,omitempty" doc:"Of a dry run: how many letters there are"`
 }
 
@@ -74,6 +75,7 @@ func (a *api) discard(ctx context.Context, in *discardInput, o pipeline.Outlet) 
 	if out.Body.Changed, err = change(ctx, f, actor(ctx), b.Reason); err != nil {
 		return nil, problem(err)
 	}
+	out.Body.Missing = b.missing(out.Body.Changed)
 	a.audit(ctx, action, "outlet", string(o), "letters", out.Body.Changed, "reason", b.Reason)
 	return out, nil
 }

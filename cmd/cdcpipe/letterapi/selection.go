@@ -1,6 +1,7 @@
 package letterapi
 
 import (
+	"slices"
 	"time"
 
 	"cdcpipe/pipeline"
@@ -27,6 +28,13 @@ type Selection struct {
 	Key   string    `json:"key,omitempty" doc:"Text that the record's key contains"`
 	State string    `json:"state,omitempty" enum:"open,resubmitted,archived,discarded,all" doc:"open if not given, any if numbers are"`
 	All   bool      `json:"all,omitempty" doc:"All letters of the state; without it something must say which"`
+}
+
+// missing returns how many of the ids are not among n letters.
+func (s *Selection) missing(n int64) int {
+	ids := slices.Clone(s.IDs)
+	slices.Sort(ids)
+	return max(0, len(slices.Compact(ids))-int(n))
 }
 
 // filter returns the letters of an outlet that s names; those of the state usual if it
