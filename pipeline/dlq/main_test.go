@@ -32,21 +32,10 @@ func run(m *testing.M) int {
 	if os.Getenv(workerDSN) != "" { // a child of TestKilled
 		return work()
 	}
-	dir, err := os.MkdirTemp("", "cdcpipe-dlq")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	server, err = pgserver.Start(ctx, pgserver.Config{Dir: dir, Settings: map[string]string{"fsync": "off", "max_connections": "200"}})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer server.Kill()
-	return m.Run()
+	return pgserver.During(map[string]string{"max_connections": "200"}, func(s *pgserver.Server) int {
+		server = s
+		return m.Run()
+	})
 }
 
 var databases atomic.Int32

@@ -7,7 +7,6 @@ import (
 	"os"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -22,22 +21,10 @@ var server *pgserver.Server
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "cdcpipe-postgres")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	server, err = pgserver.Start(ctx, pgserver.Config{Dir: dir, Settings: map[string]string{
-		"fsync": "off", "max_connections": "200", "shared_buffers": "256MB", "max_wal_size": "4GB"}})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer server.Kill()
-	return m.Run()
+	return pgserver.During(map[string]string{"max_connections": "200", "shared_buffers": "256MB", "max_wal_size": "4GB"}, func(s *pgserver.Server) int {
+		server = s
+		return m.Run()
+	})
 }
 
 var databases atomic.Int32
