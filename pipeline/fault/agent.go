@@ -8,7 +8,7 @@ const (
 	NotCaptured   Code = "CDC-7033"
 	TopicUnread   Code = "CDC-7034"
 	AgentKeyspace Code = "CDC-7035"
-	AgentSets     Code = "CDC-7036"
+	AgentNested   Code = "CDC-7036"
 	AgentUDT      Code = "CDC-7037"
 	AgentVector   Code = "CDC-7038"
 	AgentDown     Code = "CDC-7039"
@@ -26,7 +26,7 @@ func agentEntries() []Entry {
 		{NotCaptured, "table without CDC", "No change of it is sent: ALTER TABLE ... WITH cdc = true, then run cdcpipe snapshot; or leave it out of the source's topics if that is meant."},
 		{TopicUnread, "topic is not read", "Add the topic to the source's topics or topic_patterns, or set cdc = false on the table if nobody reads it."},
 		{AgentKeyspace, "case-sensitive keyspace with CDC", "Debezium's agent gives up registering tables at such a keyspace, with one warning: set cdc = false on its tables, restart the agent, and run cdcpipe snapshot for tables that had no events."},
-		{AgentSets, "nested set that ends the agent", "Debezium's agent ends at the first write of such a value, and again after each restart: set cdc = false on the table, and keep the value as text or blob, or the set outside of other frozen collections."},
+		{AgentNested, "nested collection that ends the agent", "Debezium's agent ends at the first such value, and at it again after each restart, while other tables wait: set cdc = false on the table and restart the agent, which passes the value then. Write the column no more, set cdc = true again and write another row of the table; until its event has come, a restart meets the value once more. Then run cdcpipe verify --repair --table for it."},
 		{AgentUDT, "user-defined type in a table with CDC", "Debezium's agent may not register the table when it starts (\"Unknown type\" in its log): after each start compare rows with cdcpipe verify, or keep the value as text."},
 		{AgentVector, "vector column", "Debezium's agent reads no schema at all when any table of the cluster has a vector, with CDC or without (\"proceeding without schema metadata\" in its log): keep the value as frozen<list<float>>, or the table in another cluster; then restart the agent, and run cdcpipe snapshot for the tables that had no events."},
 		{AgentDown, "agent does not answer", "Start Debezium's agent, or correct the address. Writes wait in cdc_raw meanwhile: when it is full, Cassandra refuses writes to tables with CDC."},

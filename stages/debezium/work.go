@@ -28,6 +28,7 @@ type work struct {
 	unescaped []byte
 	unscaled  []byte // of a decimal
 	sorted    []byte // a set or map
+	reach     reach  // of the value at hand
 	low, high []byte // values that are compared
 }
 
@@ -74,7 +75,7 @@ func (w *work) start(d *Decoder, s *Slab, ev *cdc.Event) {
 	w.input.reset(ev.Value, d.cfg.MaxDepth)
 	w.envelope = envelope{micros: noTime, millis: noTime}
 	w.row = row{column: -1, states: w.states}
-	w.offsets = w.offsets[:0]
+	w.offsets, w.reach = w.offsets[:0], ofColumn
 	w.steps = 1<<16 + 16*len(ev.Value) // far more than a sound event takes
 }
 
