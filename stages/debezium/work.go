@@ -48,6 +48,7 @@ type row struct {
 	plan    *plan
 	column  int    // the column at hand, -1 if none is
 	missing string // what the table lacks
+	silent  bool   // nothing is said of it
 	keys    []cdc.Value
 	states  []cellState // of the key columns
 	cells   []cdc.Cell  // with what deletion_ts says for a class
@@ -142,13 +143,14 @@ func emptyCollection(t *cdc.Type, v cdc.Value) bool {
 	return t.Kind.Collection() && len(v) == 4 // its count, which is zero then
 }
 
-// unknownColumn handles a column or field that the table lacks. The policy may be to
-// ignore it, but not before the table's definition was asked for once.
-func (w *work) unknownColumn(name string) bool {
-	if w.d.cfg.UnknownColumns == Ignore && (w.again || !w.d.misses.due(miss{w.table.Keyspace, w.table.Name, name})) {
+// unknownColumn handles a column or field that the table lacks. One of which nothing is
+// said is ignored, and the policy may be to ignore all, but not before the table's
+// definition was asked for once: that a column is new must be told soon.
+func (w *work) unknownColumn(name string, silent bool) bool {
+	if (silent || w.d.cfg.UnknownColumns == Ignore) && (w.again || !w.d.misses.due(miss{w.table.Keyspace, w.table.Name, name})) {
 		return true
 	}
-	w.missing = name
+	w.missing, w.silent = name, silent
 	return w.fail(fault.UnknownColumn, "%.64q is not a column of the definition in use", name)
 }
 

@@ -35,6 +35,32 @@ func composed(t *cdc.Type) *cdc.Type {
 	return first(t.Elems, composed)
 }
 
+// unread returns what writes of a column the agent cannot read, as it takes the value of
+// a cell to be one of the type: "" if there are none. A non-frozen UDT has no such cell
+// (BTreeRow.getCell), and the cell of an element that is removed from a list or map is
+// empty, which most types are not made for (formatDeserializedValue of each).
+func unread(column *cdc.Type) (writes string, all bool) {
+	if !column.Multicell() {
+		return "", false
+	}
+	switch e := column.Elems[len(column.Elems)-1]; {
+	case column.Kind == cdc.UDT:
+		return "any write of it", true
+	case column.Kind == cdc.Set || !unfit(e):
+		return "", false
+	}
+	return "removing single elements from it", false
+}
+
+// unfit reports whether the agent fails at an empty value of t.
+func unfit(t *cdc.Type) bool {
+	switch t.Kind {
+	case cdc.Date, cdc.Timestamp, cdc.Duration, cdc.UUID, cdc.Timeuuid, cdc.Inet, cdc.Decimal, cdc.Varint:
+		return true
+	}
+	return !t.Kind.Scalar()
+}
+
 func first(types []*cdc.Type, look func(*cdc.Type) *cdc.Type) *cdc.Type {
 	for _, t := range types {
 		if found := look(t); found != nil {

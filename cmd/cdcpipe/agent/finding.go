@@ -75,11 +75,17 @@ func shapes(about string, l cassandra.Listing) (found []Finding) {
 	}
 	for _, c := range l.Table.Columns {
 		name := fmt.Sprintf("column %s %s", cdc.QuoteIdent(c.Name), c.Type)
-		if t := ends(c.Type); t != nil && c.Role != cdc.Static { // those that are static it never reads
-			found = append(found, failure(about, fault.AgentNested, "%s: the first value with a %s in it ends the agent", name, t))
-		}
 		if holds(c.Type, cdc.UDT) {
 			found = append(found, warning(about, fault.AgentUDT, "%s", name))
+		}
+		if c.Role == cdc.Static {
+			continue // the agent never reads it
+		}
+		if t := ends(c.Type); t != nil {
+			found = append(found, failure(about, fault.AgentNested, "%s: the first value with a %s in it ends the agent", name, t))
+		}
+		if writes, all := unread(c.Type); writes != "" {
+			found = append(found, Finding{about, all, fault.New(fault.AgentUnread, "%s: %s stops the changes of all tables", name, writes)})
 		}
 	}
 	return found

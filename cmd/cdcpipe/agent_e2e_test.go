@@ -1,0 +1,159 @@
+//go:build e2e
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"cdcpipe/cmd/cdcpipe/realstack"
+)
+
+// agentEnds waits until the agent's process has ended by itself.
+func (w *ward) agentEnds() {
+	w.Helper()
+	until(w.T, func() string { return "the agent goes on:\n" + tail(w.agentLog(0)) },
+		func() bool { return w.Component(realstack.Agent).PID() == 0 })
+}
+
+// agentStarts starts it, which fails if it ends before it answers.
+func (w *ward) agentStarts() error { return w.Component(realstack.Agent).Start(w.Context()) }
+
+// one returns the one value of a query of the replica.
+func (w *ward) one(sql string) (v string) {
+	w.Helper()
+	conn, err := pgx.Connect(w.Context(), w.DSN())
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(w.Context()))
+	if err := conn.QueryRow(w.Context(), sql).Scan(&v); err != nil {
+		w.Fatalf("%s: %v", sql, err)
+	}
+	return v
+}
+
+// What the agent loses while it runs is told, and brought by what the user is told.
+func TestE2EAgentLoses(t *testing.T) {
+	w := newWard(t)
+	w.cql("CREATE TABLE shop.altered (id int PRIMARY KEY, a text) WITH cdc = true")
+	w.cql("CREATE TABLE shop.nested (id int PRIMARY KEY, v frozen<map<text, frozen<list<frozen<set<int>>>>>>) WITH cdc = true")
+	if err := w.agentStarts(); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("altered while written", func(t *testing.T) {
+		w.T = t
+		alteredWhileWritten(t, w)
+	})
+	t.Run("nested set", func(t *testing.T) {
+		w.T = t
+		nestedSet(t, w)
+	})
+	w.T = t
+}
+
+// A set within a frozen collection ends the agent, as often as it is started, until the
+// table has no CDC; a later event of the table lets it pass the value for good, and
+// verify brings the row.
+func nestedSet(t *testing.T, w *ward) {
+	next := 0
+	arrives := func() { // an event of a row without a set
+		t.Helper()
+		was := w.ended("cdc.shop.nested")
+		until(t, func() string { return "no event of shop.nested:\n" + tail(w.agentLog(0)) }, func() bool {
+			next++
+			w.cql("INSERT INTO shop.nested (id, v) VALUES (?, {'a': []})", next)
+			return w.ended("cdc.shop.nested") > was
+		})
+	}
+	w.flows()
+	arrives() // it knows the table, and an outer collection that is empty does no harm
+	shape := "CDC-7036 table shop.nested"
+	w.names(exitFailure, []string{shape})
+
+	w.cql("INSERT INTO shop.nested (id, v) VALUES (-1, {'a': [{3, 1, 2}]})")
+	w.agentEnds()
+	from := 0
+	for range 2 {
+		if !strings.Contains(w.agentLog(from), "class java.util.LinkedHashSet") {
+			t.Errorf("it ended otherwise:\n%s", tail(w.agentLog(from)))
+		}
+		w.names(exitFailure, []string{shape, "CDC-7039 agent " + w.AgentURL()}, "--agent", w.AgentURL())
+		from = len(w.agentLog(0))
+		_ = w.agentStarts() // it may answer before it comes to the value
+		w.agentEnds()
+	}
+
+	w.cql("ALTER TABLE shop.nested WITH cdc = false")
+	w.restart()
+	w.flows()
+	w.cql("ALTER TABLE shop.nested WITH cdc = true")
+	arrives()
+	w.restart()
+	w.flows()
+	w.names(exitFailure, []string{shape}, "--agent", w.AgentURL())
+
+	if code, stdout, stderr := call(t, "verify", "-f", w.file, "--repair", "--settle", "1s", "--table", "shop.nested"); code != 0 {
+		t.Errorf("verify: exit %d\n%s%s", code, stdout, stderr)
+	}
+	if got := w.one("SELECT v::text FROM shop.nested WHERE id = -1"); got != `{"a": [[1, 2, 3]]}` {
+		t.Errorf("got %s", got)
+	}
+}
+
+// Writes right after ALTER TABLE ADD are lost; the pipeline tells that they may be, and
+// the command that it names brings them.
+func alteredWhileWritten(t *testing.T, w *ward) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var stderr watched
+	ended := make(chan int, 1)
+	go func() {
+		var stdout bytes.Buffer
+		ended <- run(ctx, []string{"cdcpipe", "run", "-f", w.file, "--admin", ""}, &stdout, &stderr)
+	}()
+	why := func() string { return tail(stderr.String()) + "\nthe agent:\n" + tail(w.agentLog(0)) }
+	until(t, why, func() bool { return strings.Contains(stderr.String(), `"running"`) }) // it has the table as it is now
+	rows, tries := 1, 0
+	for from := len(w.agentLog(0)); !strings.Contains(w.agentLog(from), "Unexpected error deserializing mutation"); tries++ {
+		if tries == 10 {
+			t.Fatalf("nothing is lost:\n%s", why())
+		}
+		w.cql(fmt.Sprintf("ALTER TABLE shop.altered ADD c%d text", tries))
+		for range 100 {
+			w.cql(fmt.Sprintf("INSERT INTO shop.altered (id, a, c%d) VALUES (?, 'x', 'y')", tries), rows)
+			rows++
+		}
+		w.flows() // what was written is read
+	}
+	t.Logf("lost at try %d", tries)
+	until(t, why, func() bool { // any event names all columns, once the agent knows them
+		w.cql("INSERT INTO shop.altered (id, a) VALUES (0, 'z')")
+		return strings.Contains(stderr.String(), `"code":"CDC-7043","table":"shop.altered"`)
+	})
+	verify := func(args ...string) (int, string) {
+		code, stdout, stderr := call(t, append([]string{"verify", "-f", w.file, "--settle", "3s", "--table", "shop.altered"}, args...)...)
+		return code, stdout + stderr
+	}
+	if code, said := verify(); code == 0 || !strings.Contains(said, "missing row") {
+		t.Errorf("exit %d, and rows are lost: %s", code, said)
+	}
+	if code, said := verify("--repair"); code != 0 {
+		t.Errorf("exit %d: %s", code, said)
+	}
+	if code, said := verify(); code != 0 {
+		t.Errorf("after the repair, exit %d: %s", code, said)
+	}
+	if got := w.one("SELECT count(*)::text FROM shop.altered"); got != fmt.Sprint(rows) {
+		t.Errorf("%s rows, want %d", got, rows)
+	}
+	cancel()
+	if code := <-ended; code != exitInterrupted && code != 0 {
+		t.Errorf("exit %d\n%s", code, stderr.String())
+	}
+}
