@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -41,14 +42,17 @@ func (w *ward) one(sql string) (v string) {
 // What the agent loses while it runs is told, and brought by what the user is told.
 func TestE2EAgentLoses(t *testing.T) {
 	w := newWard(t)
-	w.cql("CREATE TABLE shop.altered (id int PRIMARY KEY, a text) WITH cdc = true")
-	w.cql("CREATE TABLE shop.nested (id int PRIMARY KEY, v frozen<map<text, frozen<list<frozen<set<int>>>>>>) WITH cdc = true")
 	if err := w.agentStarts(); err != nil {
 		t.Fatal(err)
 	}
+	w.flows()
 	t.Run("altered while written", func(t *testing.T) {
 		w.T = t
 		alteredWhileWritten(t, w)
+	})
+	t.Run("unreadable write", func(t *testing.T) {
+		w.T = t
+		unreadable(t, w)
 	})
 	t.Run("nested set", func(t *testing.T) {
 		w.T = t
@@ -61,6 +65,7 @@ func TestE2EAgentLoses(t *testing.T) {
 // table has no CDC; a later event of the table lets it pass the value for good, and
 // verify brings the row.
 func nestedSet(t *testing.T, w *ward) {
+	w.cql("CREATE TABLE shop.nested (id int PRIMARY KEY, v frozen<map<text, frozen<list<frozen<set<int>>>>>>) WITH cdc = true")
 	next := 0
 	arrives := func() { // an event of a row without a set
 		t.Helper()
@@ -71,7 +76,6 @@ func nestedSet(t *testing.T, w *ward) {
 			return w.ended("cdc.shop.nested") > was
 		})
 	}
-	w.flows()
 	arrives() // it knows the table, and an outer collection that is empty does no harm
 	shape := "CDC-7036 table shop.nested"
 	w.names(exitFailure, []string{shape})
@@ -109,6 +113,7 @@ func nestedSet(t *testing.T, w *ward) {
 // Writes right after ALTER TABLE ADD are lost; the pipeline tells that they may be, and
 // the command that it names brings them.
 func alteredWhileWritten(t *testing.T, w *ward) {
+	w.cql("CREATE TABLE shop.altered (id int PRIMARY KEY, a text) WITH cdc = true")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var stderr watched
@@ -119,6 +124,10 @@ func alteredWhileWritten(t *testing.T, w *ward) {
 	}()
 	why := func() string { return tail(stderr.String()) + "\nthe agent:\n" + tail(w.agentLog(0)) }
 	until(t, why, func() bool { return strings.Contains(stderr.String(), `"running"`) }) // it has the table as it is now
+	until(t, why, func() bool {                                                          // and so has the agent
+		w.cql("INSERT INTO shop.altered (id, a) VALUES (0, 'a')")
+		return w.ended("cdc.shop.altered") > 0
+	})
 	rows, tries := 1, 0
 	for from := len(w.agentLog(0)); !strings.Contains(w.agentLog(from), "Unexpected error deserializing mutation"); tries++ {
 		if tries == 10 {
@@ -149,11 +158,66 @@ func alteredWhileWritten(t *testing.T, w *ward) {
 	if code, said := verify(); code != 0 {
 		t.Errorf("after the repair, exit %d: %s", code, said)
 	}
-	if got := w.one("SELECT count(*)::text FROM shop.altered"); got != fmt.Sprint(rows) {
+	if got := w.one("SELECT count(*)::text FROM shop.altered"); got != strconv.Itoa(rows) {
 		t.Errorf("%s rows, want %d", got, rows)
 	}
 	cancel()
 	if code := <-ended; code != exitInterrupted && code != 0 {
 		t.Errorf("exit %d\n%s", code, stderr.String())
+	}
+}
+
+// One write of a non-frozen UDT, or one element removed from a map of uuids, stops the
+// changes of all tables until Cassandra begins another segment; verify brings the rows.
+func unreadable(t *testing.T, w *ward) {
+	w.cql("CREATE TYPE shop.address (street text, zip int)")
+	w.cql("CREATE TABLE shop.homes (id int PRIMARY KEY, f frozen<address>, n address) WITH cdc = true")
+	w.cql("CREATE TABLE shop.marks (id int PRIMARY KEY, m map<text, uuid>) WITH cdc = true")
+	w.names(exitFailure, []string{"CDC-7037 table shop.homes", "CDC-7044 table shop.homes", "CDC-7044 table shop.marks",
+		"CDC-7031 table shop.homes", "CDC-7031 table shop.marks"})
+	w.restart() // or it sees no table with a UDT
+	was := w.ended("cdc.shop.homes")
+	w.cql("INSERT INTO shop.homes (id, f) VALUES (1, {street: 'a', zip: 1})")
+	w.cql("INSERT INTO shop.marks (id, m) VALUES (1, {'x': 00000000-0000-4000-8000-000000000001, 'y': 00000000-0000-4000-8000-000000000002})")
+	w.flows()
+	if w.ended("cdc.shop.homes") == was || w.ended("cdc.shop.marks") == 0 {
+		t.Error("what the agent can read has no events")
+	}
+	for i, write := range []string{"INSERT INTO shop.homes (id, n) VALUES (2, {street: 'b'})", "DELETE m['x'] FROM shop.marks WHERE id = 1"} {
+		from := len(w.agentLog(0))
+		w.cql(write)
+		until(t, func() string { return write + " does no harm:\n" + tail(w.agentLog(from)) }, func() bool {
+			return strings.Contains(w.agentLog(from), "Failed to populate Column") && strings.Contains(w.agentLog(from), "Encountered EOF event")
+		})
+		w.next++
+		w.cql("INSERT INTO shop.users (id, v) VALUES (?, 'lost')", w.next)
+		if err := w.Component(realstack.Cassandra).Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.session.Close()
+		var err error
+		if w.session, err = w.Session(); err != nil {
+			t.Fatal(err)
+		}
+		lost := w.next
+		w.flows()
+		if w.sent(lost) {
+			t.Errorf("try %d: what came after it has its event", i)
+		}
+	}
+	if code, stdout, stderr := call(t, "verify", "-f", w.file, "--repair", "--settle", "1s"); code != 0 {
+		t.Errorf("verify: exit %d\n%s%s", code, stdout, stderr)
+	}
+	for sql, want := range map[string]string{
+		"SELECT n::text FROM shop.homes WHERE id = 2":            `{"zip": null, "street": "b"}`,
+		"SELECT m::text FROM shop.marks WHERE id = 1":            `{"y": "00000000-0000-4000-8000-000000000002"}`,
+		"SELECT count(*)::text FROM shop.users WHERE v = 'lost'": "2",
+	} {
+		if got := w.one(sql); got != want {
+			t.Errorf("%s: got %s, want %s", sql, got, want)
+		}
+	}
+	for _, table := range []string{"homes", "marks"} {
+		w.cql("DROP TABLE shop." + table)
 	}
 }
