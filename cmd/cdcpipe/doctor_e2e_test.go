@@ -35,7 +35,7 @@ schema:
 source:
   use: kafka
   with: {brokers: ["%s"], topic_patterns: ["cdc\\.(shop|late|cdcpipe)\\..*"], group: ward, metadata_max_age: 1s}
-stages: [decode, validate, {use: batch, with: {records: 1000, every: 20ms}}]
+stages: [decode, hydrate, validate, {use: batch, with: {records: 1000, every: 20ms}}]
 sink: {use: postgres, with: {dsn: "${env:WARD_DSN}"}}
 outlets:
   dead_letter: {use: postgres, with: {dsn: "${env:WARD_DSN}"}}
@@ -46,8 +46,15 @@ outlets:
 // newWard starts everything but the agent, with a table that works.
 func newWard(t *testing.T) *ward {
 	t.Helper()
+	return newWardOf(t, "")
+}
+
+// newWardOf is newWard with a line of Cassandra.
+func newWardOf(t *testing.T, line string) *ward {
+	t.Helper()
 	shared := realstack.Shared{Config: realstack.Config{
-		Parts: []realstack.Part{realstack.Kafka, realstack.Postgres, realstack.Cassandra}, SyncPeriod: 200 * time.Millisecond,
+		Version: line,
+		Parts:   []realstack.Part{realstack.Kafka, realstack.Postgres, realstack.Cassandra}, SyncPeriod: 200 * time.Millisecond,
 		Runner: containers.FromEnv(),
 	}}
 	t.Cleanup(func() {
@@ -63,7 +70,7 @@ func newWard(t *testing.T) *ward {
 	if w.session, err = s.Session(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(w.session.Close)
+	t.Cleanup(func() { w.session.Close() })
 	_, port, err := net.SplitHostPort(s.CassandraAddr())
 	if err != nil {
 		t.Fatal(err)

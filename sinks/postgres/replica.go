@@ -303,7 +303,7 @@ func (r *replica) alter(ctx context.Context, tx pgx.Tx, l *layout, had []keptCol
 		r.log.Warn("view was gone, and is made anew", "view", l.view.sql())
 	}
 	if len(added) > 0 {
-		r.log.Info("columns added", "table", l.table.String(), "columns", added)
+		r.log.Warn("columns added", "code", string(fault.AgentAltered), "table", l.table.String(), "columns", added, "fix", fault.Describe(fault.AgentAltered).Fix)
 	}
 	return r.remember(ctx, tx, l, cols)
 }

@@ -96,10 +96,7 @@ func (w *work) find(name []byte) (int, bool) {
 	if c, ok := w.table.ColumnBytes(name); ok {
 		return c, true
 	}
-	if w.op == 'd' || w.op == 'r' || w.peek() == 'n' { // which say nothing of it
-		return ignored, true
-	}
-	return ignored, w.unknownColumn(string(name))
+	return ignored, w.unknownColumn(string(name), w.op == 'd' || w.op == 'r' || w.peek() == 'n')
 }
 
 // afterField reads what after says of a column.

@@ -185,7 +185,7 @@ func (w *work) avroAfter(s *avroSchema, n *avroNode) bool {
 		case n.kind == avro.Null: // absent; a column that the table lacks is then no loss
 			continue
 		case c == ignored:
-			ok = w.op == 'd' || w.op == 'r' || w.unknownColumn(f.name)
+			ok = w.op == 'd' || w.op == 'r' || w.unknownColumn(f.name, false)
 			ok = ok && w.avroSkip(n)
 		case c == rangeStart:
 			ok = w.avroBound(0, n)

@@ -249,7 +249,7 @@ func (w *work) avroFields(b []byte, t *cdc.Type, s *avroNode) ([]byte, bool) {
 			w.offsets[base+2*k], w.offsets[base+2*k+1] = int32(at), int32(i)
 		case t.Kind == cdc.Tuple:
 			return b, w.wrongType(t, "a record with other fields")
-		case !w.unknownColumn(w.columnName() + "." + f.name):
+		case !w.unknownColumn(w.columnName()+"."+f.name, false):
 			return b, false
 		}
 	}

@@ -121,14 +121,14 @@ func (d *Decoder) redefine(ctx context.Context, w *work) (again bool, err error)
 	if m.what == "" && w.column >= 0 {
 		m.what = w.columnName()
 	}
-	again = w.missing != "" && d.cfg.UnknownColumns == Ignore
+	again = w.missing != "" && (w.silent || d.cfg.UnknownColumns == Ignore)
 	if d.misses.due(m) {
 		t, err := d.catalog.Refresh(ctx, keyspace, name, w.table)
-		if err != nil {
+		if err != nil && !w.silent {
 			return false, &UnavailableError{err}
 		}
 		d.misses.add(m)
-		if t != w.table {
+		if err == nil && t != w.table {
 			return true, nil
 		}
 	}

@@ -30,7 +30,8 @@
 //	boolean, float, double              boolean; number, or "NaN", "Infinity", "-Infinity"
 //	decimal, varint                     number, or text in digits; precise: scale and two's complement
 //	blob                                base64; bytes in Avro
-//	date                                days since 1970; before 3.4.1 Cassandra's shifted number
+//	date                                days since 1970; before 3.4.1, and in a collection
+//	                                    in a frozen one, Cassandra's shifted number
 //	time, timestamp, duration           number of ns since midnight, ms since 1970, ns
 //	list, set, vector                   array; sets are put into Cassandra's order
 //	map                                 object, or array of pairs; in Avro records of key and value

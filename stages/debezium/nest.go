@@ -18,14 +18,39 @@ type nest struct {
 	start  int // of the value
 	base   int // of the offsets of its elements or entries in work.offsets
 	values int
+	around reach // what n itself stands in
 
 	entry int         // where the element or entry at hand begins
 	undo  cdc.Builder // s at that time
 }
 
+// A reach says whether the agent has converted the values at hand. It does so with what
+// it takes apart itself; of a frozen collection these are the elements, not what
+// collections among them hold (AbstractListTypeDeserializer and its like).
+type reach uint8
+
+const (
+	ofColumn    reach = iota // a column's own value
+	ofPart                   // a field, or an element that is a cell of its own
+	ofFrozen                 // an element of a frozen collection
+	unconverted              // in a collection in a frozen one: as Cassandra has it
+)
+
+// into returns the reach of what a value of t holds.
+func (r reach) into(t *cdc.Type) reach {
+	switch {
+	case !t.Kind.Collection(), r == ofColumn && t.Multicell():
+		return ofPart
+	case r >= ofFrozen:
+		return unconverted
+	}
+	return ofFrozen
+}
+
 // build starts a value of t at the end of b.
 func (w *work) build(b []byte, t *cdc.Type) (nest, []byte) {
-	n := nest{t: t, start: len(b), base: len(w.offsets)}
+	n := nest{t: t, start: len(b), base: len(w.offsets), around: w.reach}
+	w.reach = w.reach.into(t)
 	n.s, b = cdc.Build(b, t)
 	return n, b
 }
@@ -71,6 +96,7 @@ func (n *nest) close(w *work, b []byte, null bool) ([]byte, bool) {
 
 // end completes the value.
 func (n *nest) end(w *work, b []byte) ([]byte, bool) {
+	w.reach = n.around
 	b, values := n.s.End(b)
 	ok := true
 	switch {

@@ -147,7 +147,7 @@ func (w *work) fields(b []byte, t *cdc.Type) ([]byte, bool) {
 		f := fieldOf(t, key)
 		switch {
 		case f < 0 && t.Kind == cdc.UDT:
-			if !w.unknownColumn(w.columnName() + "." + string(key)) {
+			if !w.unknownColumn(w.columnName()+"."+string(key), false) {
 				return b, false
 			}
 		case f < 0:

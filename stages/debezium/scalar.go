@@ -44,7 +44,7 @@ func (w *work) integer(b []byte, t *cdc.Type, n int64) ([]byte, bool) {
 	case t.Kind == cdc.Tinyint && n == int64(int8(n)):
 		return cdc.AppendInt8(b, int8(n)), true
 	case t.Kind == cdc.Date && n == int64(int32(n)):
-		if rawDates(w.version) {
+		if w.reach == unconverted || rawDates(w.version) {
 			return cdc.AppendInt32(b, int32(n)), true
 		}
 		return cdc.AppendDate(b, int32(n)), true

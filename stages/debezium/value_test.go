@@ -41,7 +41,7 @@ func TestValues(t *testing.T) {
 		{"frozen<set<double>>", `[1.5,"NaN",-1.0,"-Infinity"]`, `["-Infinity",-1,1.5,"NaN"]`}, {"frozen<set<varint>>", `["300","-300","2"]`, `[-300,2,300]`}, {"frozen<set<frozen<set<int>>>>", `[[3,1],[2]]`, `[[1,3],[2]]`}, {"frozen<set<blob>>", `["/w==",""]`, `["0x","0xff"]`},
 		{"frozen<map<text,int>>", `{"b":1,"a":2}`, `{"a":2,"b":1}`}, {"frozen<map<text,int>>", `{"a":1,"a":2}`, "CDC-1017"}, {"frozen<map<text,int>>", `{"b\u0061":1}`, `{"ba":1}`}, {"frozen<map<text,int>>", `{"a":null}`, "CDC-1008"}, {"frozen<map<text,int>>", `{}`, `{}`},
 		{"frozen<map<int,text>>", `[[5,"five"],[-1,""]]`, `{"-1":"","5":"five"}`}, {"frozen<map<int,text>>", `[[5]]`, "CDC-1008"}, {"frozen<map<int,text>>", `[[5,"a",1]]`, "CDC-1008"}, {"frozen<map<int,text>>", `[5]`, "CDC-1008"}, {"frozen<map<int,text>>", `[[1,"a"],[1,"b"]]`, "CDC-1017"}, {"frozen<map<int,text>>", `{"5":"five"}`, "CDC-1008"}, {"frozen<map<int,text>>", `[[null,"a"]]`, "CDC-1008"},
-		{"frozen<map<decimal,text>>", `{"1.5":"x"}`, `{"1.5":"x"}`}, {"frozen<map<uuid,int>>", `{"` + u + `2":1,"` + u + `1":2}`, `{"` + u + `1":2,"` + u + `2":1}`}, {"frozen<map<text,frozen<map<int,frozen<list<date>>>>>>", `{"b":[[2,[0]],[1,[]]],"a":[]}`, `{"a":{},"b":{"1":[],"2":["1970-01-01"]}}`},
+		{"frozen<map<decimal,text>>", `{"1.5":"x"}`, `{"1.5":"x"}`}, {"frozen<map<uuid,int>>", `{"` + u + `2":1,"` + u + `1":2}`, `{"` + u + `1":2,"` + u + `2":1}`}, {"frozen<map<text,frozen<map<int,frozen<list<date>>>>>>", `{"b":[[2,[-2147483648]],[1,[]]],"a":[]}`, `{"a":{},"b":{"1":[],"2":["1970-01-01"]}}`},
 		{"tuple<int,text,uuid>", `{"field1":7,"field2":"x","field3":null}`, `[7,"x",null]`}, {"tuple<int,text,uuid>", `{"field3":"` + u + `1","field1":null}`, `[null,null,"` + u + `1"]`}, {"tuple<int,text>", `{"field3":1}`, "CDC-1008"}, {"tuple<int,text>", `{"field0":1}`, "CDC-1008"}, {"tuple<int,text>", `{"field1":1,"field1":2}`, "CDC-1017"}, {"tuple<int,text>", `[1,"a"]`, "CDC-1008"},
 		{"frozen<addr>", `{"zip":5,"street":"Main"}`, `{"street":"Main","zip":5,"tags":null}`}, {"frozen<addr>", `{"street":"Main","zip":null,"tags":["b","a"]}`, `{"street":"Main","zip":null,"tags":["a","b"]}`}, {"frozen<addr>", `{"street":"Main","house":1}`, "CDC-1016"}, {"frozen<addr>", `{"street":"M","str\u0065et":"N"}`, "CDC-1017"}, {"frozen<list<frozen<addr>>>", `[{"zip":1},{}]`, `[{"street":null,"zip":1,"tags":null},{"street":null,"zip":null,"tags":null}]`},
 		{"vector<float, 3>", `[1.5,0,-1]`, `[1.5,0,-1]`}, {"vector<float, 3>", `[1.5,0]`, "CDC-1008"}, {"vector<float, 3>", `[1.5,0,1,2]`, "CDC-1008"}, {"vector<text, 2>", `["a","bcd"]`, `["a","bcd"]`}, {"vector<float, 2>", `[1,null]`, "CDC-1008"},
@@ -85,6 +85,41 @@ func TestSerialised(t *testing.T) {
 			t.Errorf("%s: %v", test[0], err)
 		} else if got := hex.EncodeToString(c.Cells[0].Value); got != test[2] {
 			t.Errorf("%s %s: got %s, want %s", test[0], test[1], got, test[2])
+		}
+	}
+}
+
+// TestNestedDates decodes dates where the agent 3.4.1 converts them and where it does
+// not: what its own classes make of 2026-01-01 in each type.
+func TestNestedDates(t *testing.T) {
+	t.Parallel()
+	const days, stored = "20454", "-2147463194"
+	for _, test := range [][2]string{
+		{"list<date>", "[" + days + "]"},
+		{"frozen<list<date>>", "[" + days + "]"},
+		{"list<frozen<list<date>>>", "[[" + days + "]]"},
+		{"frozen<list<frozen<list<date>>>>", "[[" + stored + "]]"},
+		{"list<frozen<list<frozen<list<date>>>>>", "[[[" + stored + "]]]"},
+		{"frozen<map<date,frozen<map<date,date>>>>", "[[" + days + ",[[" + stored + "," + stored + "]]]]"},
+		{"tuple<date,frozen<list<date>>>", `{"field1":` + days + `,"field2":[` + days + `]}`},
+		{"frozen<list<frozen<tuple<date,frozen<list<date>>>>>>", `[{"field1":` + days + `,"field2":[` + days + `]}]`},
+		{"tuple<frozen<list<frozen<list<date>>>>,date>", `{"field1":[[` + stored + `]],"field2":` + days + `}`},
+	} {
+		d := newDecoder(t, debezium.Config{Catalog: of(t, "CREATE TABLE ks.t (id int PRIMARY KEY, v "+test[0]+", w date)")})
+		c, err := decode(t, d, event("u", set("id", "1", "v", test[1], "w", days)))
+		if err != nil {
+			t.Errorf("%s: %v", test[0], err)
+			continue
+		}
+		for i, col := range c.Table.Columns[1:] {
+			got := string(col.Type.AppendJSON(nil, c.Cells[i].Value))
+			want := 1
+			if i == 0 {
+				want = strings.Count(test[1], days) + strings.Count(test[1], stored)
+			}
+			if strings.Count(got, "2026-01-01") != want {
+				t.Errorf("%s: got %s", test[0], got)
+			}
 		}
 	}
 }

@@ -28,6 +28,7 @@ type work struct {
 	unescaped []byte
 	unscaled  []byte // of a decimal
 	sorted    []byte // a set or map
+	reach     reach  // of the value at hand
 	low, high []byte // values that are compared
 }
 
@@ -47,6 +48,7 @@ type row struct {
 	plan    *plan
 	column  int    // the column at hand, -1 if none is
 	missing string // what the table lacks
+	silent  bool   // nothing is said of it
 	keys    []cdc.Value
 	states  []cellState // of the key columns
 	cells   []cdc.Cell  // with what deletion_ts says for a class
@@ -74,7 +76,7 @@ func (w *work) start(d *Decoder, s *Slab, ev *cdc.Event) {
 	w.input.reset(ev.Value, d.cfg.MaxDepth)
 	w.envelope = envelope{micros: noTime, millis: noTime}
 	w.row = row{column: -1, states: w.states}
-	w.offsets = w.offsets[:0]
+	w.offsets, w.reach = w.offsets[:0], ofColumn
 	w.steps = 1<<16 + 16*len(ev.Value) // far more than a sound event takes
 }
 
@@ -141,13 +143,14 @@ func emptyCollection(t *cdc.Type, v cdc.Value) bool {
 	return t.Kind.Collection() && len(v) == 4 // its count, which is zero then
 }
 
-// unknownColumn handles a column or field that the table lacks. The policy may be to
-// ignore it, but not before the table's definition was asked for once.
-func (w *work) unknownColumn(name string) bool {
-	if w.d.cfg.UnknownColumns == Ignore && (w.again || !w.d.misses.due(miss{w.table.Keyspace, w.table.Name, name})) {
+// unknownColumn handles a column or field that the table lacks. One of which nothing is
+// said is ignored, and the policy may be to ignore all, but not before the table's
+// definition was asked for once: that a column is new must be told soon.
+func (w *work) unknownColumn(name string, silent bool) bool {
+	if (silent || w.d.cfg.UnknownColumns == Ignore) && (w.again || !w.d.misses.due(miss{w.table.Keyspace, w.table.Name, name})) {
 		return true
 	}
-	w.missing = name
+	w.missing, w.silent = name, silent
 	return w.fail(fault.UnknownColumn, "%.64q is not a column of the definition in use", name)
 }
 

@@ -75,11 +75,17 @@ func shapes(about string, l cassandra.Listing) (found []Finding) {
 	}
 	for _, c := range l.Table.Columns {
 		name := fmt.Sprintf("column %s %s", cdc.QuoteIdent(c.Name), c.Type)
-		if nestedSet(c.Type, false) {
-			found = append(found, failure(about, fault.AgentSets, "%s: the first write of it ends the agent", name))
-		}
 		if holds(c.Type, cdc.UDT) {
 			found = append(found, warning(about, fault.AgentUDT, "%s", name))
+		}
+		if c.Role == cdc.Static {
+			continue // the agent never reads it
+		}
+		if t := ends(c.Type); t != nil {
+			found = append(found, failure(about, fault.AgentNested, "%s: the first value with a %s in it ends the agent", name, t))
+		}
+		if writes, all := unread(c.Type); writes != "" {
+			found = append(found, Finding{about, all, fault.New(fault.AgentUnread, "%s: %s stops the changes of all tables", name, writes)})
 		}
 	}
 	return found
@@ -99,21 +105,6 @@ func Perch(tables []cassandra.Listing, keyspace, table string) []Finding {
 	}
 	return []Finding{warning("canary", fault.AgentAwaited, "table %s.%s is not there yet: cdcpipe run makes it; restart Debezium's agents once after that",
 		cdc.QuoteIdent(keyspace), cdc.QuoteIdent(table))}
-}
-
-// nestedSet reports whether t has a set within a frozen collection; within says that
-// t stands in one.
-func nestedSet(t *cdc.Type, within bool) bool {
-	if t.Kind == cdc.Set && within {
-		return true
-	}
-	within = within || t.Frozen && t.Kind.Collection()
-	for _, e := range t.Elems {
-		if nestedSet(e, within) {
-			return true
-		}
-	}
-	return false
 }
 
 func holds(t *cdc.Type, k cdc.Kind) bool {

@@ -44,16 +44,28 @@ func TestShapes(t *testing.T) {
 		name, cql string
 		want      []string
 	}{
-		{"nothing amiss", `CREATE TABLE k.t (id int PRIMARY KEY, a set<int>, b frozen<set<int>>, c map<text, frozen<set<int>>>, d frozen<list<frozen<list<int>>>>,
-			e tuple<int, frozen<set<int>>>)`, nil},
+		{"nothing amiss", `CREATE TABLE k.t (id int PRIMARY KEY, a set<int>, b frozen<set<uuid>>, c frozen<map<text, int>>, d frozen<list<frozen<list<int>>>>,
+			e tuple<int, frozen<set<uuid>>>, f frozen<list<frozen<tuple<uuid, frozen<set<int>>>>>>, g frozen<list<frozen<map<text, date>>>>, h frozen<map<uuid, frozen<tuple<int, int>>>>,
+			i set<frozen<tuple<int, frozen<set<int>>>>>, j list<int>, k map<uuid, text>, l set<uuid>); CREATE TABLE k.s (id int, c int, s frozen<set<frozen<set<int>>>> STATIC, PRIMARY KEY (id, c))`, nil},
 		{"nested sets", `CREATE TABLE k.a (id int PRIMARY KEY, v frozen<map<text, frozen<list<frozen<set<int>>>>>>);
 			CREATE TABLE k.b (id int PRIMARY KEY, v frozen<set<frozen<set<int>>>>);
-			CREATE TABLE k.c (id int PRIMARY KEY, v list<frozen<map<text, frozen<set<uuid>>>>>);
-			CREATE TABLE k.d (id int PRIMARY KEY, v tuple<int, frozen<list<frozen<set<int>>>>>)`,
+			CREATE TABLE k.c (id int PRIMARY KEY, v set<frozen<map<text, frozen<set<int>>>>>);
+			CREATE TABLE k.d (id int PRIMARY KEY, v tuple<int, frozen<list<frozen<set<int>>>>>);
+			CREATE TABLE k.e (id frozen<list<frozen<set<int>>>> PRIMARY KEY, v int);
+			CREATE TABLE k.f (id int PRIMARY KEY, v frozen<map<frozen<set<int>>, int>>)`,
+			[]string{"CDC-7036 FAIL table k.a", "CDC-7036 FAIL table k.b", "CDC-7036 FAIL table k.c", "CDC-7036 FAIL table k.d", "CDC-7036 FAIL table k.e", "CDC-7036 FAIL table k.f"}},
+		{"nested elements", `CREATE TABLE k.a (id int PRIMARY KEY, v frozen<list<frozen<list<uuid>>>>);
+			CREATE TABLE k.b (id int PRIMARY KEY, v set<frozen<list<frozen<map<int, decimal>>>>>);
+			CREATE TABLE k.c (id int PRIMARY KEY, v frozen<list<frozen<list<frozen<tuple<int, int>>>>>>);
+			CREATE TABLE k.d (id int PRIMARY KEY, v frozen<map<frozen<list<timestamp>>, int>>)`,
 			[]string{"CDC-7036 FAIL table k.a", "CDC-7036 FAIL table k.b", "CDC-7036 FAIL table k.c", "CDC-7036 FAIL table k.d"}},
-		{"types", `CREATE TYPE k.u (a int); CREATE TABLE k.a (id int PRIMARY KEY, v list<frozen<u>>); CREATE TABLE k.b (id int PRIMARY KEY, v vector<float, 3>);
+		{"types", `CREATE TYPE k.u (a int); CREATE TABLE k.a (id int PRIMARY KEY, v frozen<u>); CREATE TABLE k.b (id int PRIMARY KEY, v vector<float, 3>);
 			CREATE TABLE k.c (id int PRIMARY KEY, n counter)`,
 			[]string{"CDC-7037 warn table k.a", "CDC-7038 FAIL table k.b", "CDC-3006 FAIL table k.c"}},
+		{"unread", `CREATE TYPE k.u (a int); CREATE TABLE k.a (id int PRIMARY KEY, v u); CREATE TABLE k.b (id int PRIMARY KEY, v map<text, uuid>);
+			CREATE TABLE k.c (id int PRIMARY KEY, v list<timestamp>); CREATE TABLE k.d (id int PRIMARY KEY, v map<int, frozen<set<int>>>);
+			CREATE TABLE k.e (id int, c int, s list<uuid> STATIC, PRIMARY KEY (id, c))`,
+			[]string{"CDC-7037 warn table k.a", "CDC-7044 FAIL table k.a", "CDC-7044 warn table k.b", "CDC-7044 warn table k.c", "CDC-7044 warn table k.d"}},
 		{"case", `CREATE TABLE "K".a (id int PRIMARY KEY); CREATE TABLE "K".b (id int PRIMARY KEY); CREATE TABLE k."B" (id int PRIMARY KEY)`,
 			[]string{`CDC-7035 FAIL keyspace "K"`}},
 	} {

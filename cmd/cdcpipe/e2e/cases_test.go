@@ -59,7 +59,7 @@ func (s script) tables() (stmts []string) {
 
 // tables returns the statements that make what all tests need.
 func tables() []string {
-	stmts := append([]string{fenceTable}, slices.Concat(loadStatements(), latencyTables, schemaTables())...)
+	stmts := append([]string{fenceTable}, slices.Concat(loadStatements(), latencyTables, schemaTables(), udtTables())...)
 	for _, k := range kinds() {
 		stmts = append(stmts, k.table())
 	}

@@ -29,14 +29,13 @@ var latencyTables = []string{
 // (pg_xact_commit_timestamp). It writes at a low rate, and at half of the rate at
 // which a backlog is worked off.
 func BenchmarkLatency(b *testing.B) {
-	ctx := b.Context()
-	if _, err := the.pg.Exec(ctx, "ALTER SYSTEM SET track_commit_timestamp = on"); err != nil {
+	if _, err := the.pg.Exec(b.Context(), "ALTER SYSTEM SET track_commit_timestamp = on"); err != nil {
 		b.Fatal(err)
 	}
-	if err := the.Component(realstack.Postgres).Restart(ctx); err != nil {
+	if err := the.Component(realstack.Postgres).Restart(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	if err := the.settle(ctx, time.Minute); err != nil {
+	if err := the.settle(b.Context(), time.Minute); err != nil {
 		b.Fatal(err)
 	}
 	for _, ks := range []string{never, always} {
@@ -47,7 +46,7 @@ func BenchmarkLatency(b *testing.B) {
 				begun := time.Now()
 				write(b, ks, next, rows, 0)
 				next += rows
-				if err := the.settle(ctx, 2*time.Minute); err != nil {
+				if err := the.settle(b.Context(), 2*time.Minute); err != nil {
 					b.Fatal(err)
 				}
 				most = rows / time.Since(begun).Seconds()
@@ -65,7 +64,7 @@ func BenchmarkLatency(b *testing.B) {
 				for b.Loop() {
 					rows := int(rate.of() * 10)
 					write(b, ks, next, rows, rate.of())
-					if err := the.settle(ctx, time.Minute); err != nil {
+					if err := the.settle(b.Context(), time.Minute); err != nil {
 						b.Fatal(err)
 					}
 					measure(b, ks, next, rows)
@@ -106,6 +105,7 @@ func write(b *testing.B, ks string, first, rows int, rate float64) {
 func measure(b *testing.B, ks string, first, rows int) {
 	b.Helper()
 	recorded := recordTimes(b, ks)
+	//nolint:rowserrcheck // ForEachRow does
 	found, err := the.pg.Query(b.Context(), fmt.Sprintf(`SELECT k, sent, (extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1e6)::bigint
 		FROM %s__cdc.latency__base WHERE k >= $1 AND k < $2`, ks), first, first+rows)
 	if err != nil {

@@ -78,7 +78,7 @@ func TestMain(m *testing.M) {
 // begins, which is how it sees them for certain.
 func newLab(ctx context.Context) (l *lab, err error) {
 	l = &lab{}
-	defer func() {
+	defer func() { //nolint:contextcheck // what was started is stopped, whatever ctx says
 		if err != nil {
 			_ = l.close() // there is an error already
 		}

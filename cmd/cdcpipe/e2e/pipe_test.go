@@ -74,7 +74,7 @@ func (p *pipe) restart() error {
 	if err != nil {
 		return err
 	}
-	p.cmd = exec.Command(p.bin, "run", "-f", p.file, "--admin", "127.0.0.1:0")
+	p.cmd = exec.Command(p.bin, "run", "-f", p.file, "--admin", "127.0.0.1:0") //nolint:noctx // it ends by stop or kill
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)

@@ -173,7 +173,7 @@ func texts(ctx context.Context, tx pgx.Tx, relation string, columns []string, yi
 	for _, c := range columns {
 		list = append(list, ident(c)+"::text")
 	}
-	rows, err := tx.Query(ctx, "SELECT ARRAY["+strings.Join(list, ", ")+"] FROM "+relation)
+	rows, err := tx.Query(ctx, "SELECT ARRAY["+strings.Join(list, ", ")+"] FROM "+relation) //nolint:rowserrcheck // ForEachRow does
 	if err != nil {
 		return err
 	}

@@ -93,7 +93,7 @@ func (l *lab) ends(ctx context.Context) (map[string]int64, error) {
 
 // saved returns the last offsets on record.
 func (l *lab) saved(ctx context.Context) (map[string]int64, error) {
-	rows, err := l.pg.Query(ctx, `SELECT partition, "offset" FROM cdcpipe._cdc_offsets WHERE pipeline = $1`, l.pipe.name)
+	rows, err := l.pg.Query(ctx, `SELECT partition, "offset" FROM cdcpipe._cdc_offsets WHERE pipeline = $1`, l.pipe.name) //nolint:rowserrcheck // ForEachRow does
 	if err != nil {
 		return nil, err
 	}
