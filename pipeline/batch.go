@@ -1,5 +1,7 @@
 package pipeline
 
+import "time"
+
 // A Batch is what a source reads: consecutive records of one partition, and
 // the mark that may be committed once all of them have settled. A batch with
 // no records is a heartbeat; it advances the mark. The zero Batch is ignored.
@@ -10,6 +12,7 @@ type Batch[T any] struct {
 	Bytes   int   // what the batch costs of [Config.InFlightBytes]
 
 	slab []Header
+	read time.Time // when the source returned it, if a hook asks
 }
 
 // NewBatch returns a batch with room for n records.

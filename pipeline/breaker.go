@@ -65,11 +65,12 @@ type guard struct {
 	// mu is held whenever the state may change, so that changes are reported in
 	// the order they happen: the breaker itself reports them unlocked.
 	mu      sync.Mutex
-	changed chan struct{} // closed when the state changes, then replaced
+	changed chan struct{}   // closed when the state changes, then replaced
+	by      context.Context // of whoever changes the state
 }
 
 // build returns the breaker of a step, or nil if it is to have none.
-func (b Breaker) build(onChange func(from, to BreakerState)) *guard {
+func (b Breaker) build(onChange func(ctx context.Context, from, to BreakerState)) *guard {
 	if b.Failures < 0 {
 		return nil
 	}
@@ -81,7 +82,7 @@ func (b Breaker) build(onChange func(from, to BreakerState)) *guard {
 		OnStateChanged(func(e circuitbreaker.StateChangedEvent) { // g.mu is held
 			close(g.changed)
 			g.changed = make(chan struct{})
-			onChange(breakerState(e.OldState), breakerState(e.NewState))
+			onChange(g.by, breakerState(e.OldState), breakerState(e.NewState))
 		}).
 		Build()
 	return g
@@ -93,7 +94,7 @@ func (g *guard) enter(ctx context.Context) error {
 		return nil
 	}
 	for {
-		allowed, changed, wait := g.try()
+		allowed, changed, wait := g.try(ctx)
 		if allowed {
 			return nil
 		}
@@ -112,9 +113,10 @@ func (g *guard) enter(ctx context.Context) error {
 
 // try asks for an attempt. If it is not allowed it says what to wait for; a breaker
 // that is half open has no time, since the one attempt under way decides.
-func (g *guard) try() (allowed bool, changed <-chan struct{}, wait time.Duration) {
+func (g *guard) try(ctx context.Context) (allowed bool, changed <-chan struct{}, wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.by = ctx
 	if g.cb.TryAcquirePermit() {
 		return true, nil, 0
 	}
@@ -125,12 +127,13 @@ func (g *guard) try() (allowed bool, changed <-chan struct{}, wait time.Duration
 }
 
 // leave reports how an attempt went.
-func (g *guard) leave(err error) {
+func (g *guard) leave(ctx context.Context, err error) {
 	if g == nil {
 		return
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.by = ctx
 	if aboutWorld(err) {
 		g.cb.RecordFailure()
 	} else {

@@ -54,6 +54,9 @@ func (o *Outbox[Out]) Merge(v Out, from ...int) {
 		t.left.Store(1)
 		for k, i := range from {
 			t.parents[k] = o.from[i].ticket
+			if t.trace == nil {
+				t.trace = t.parents[k].trace
+			}
 		}
 		h.ticket = t
 	}

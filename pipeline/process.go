@@ -23,7 +23,7 @@ type scratch struct {
 // and returns what it made.
 func (p *processor[In, Out]) process(ctx context.Context, in []Record[In]) (out []Record[Out], err error) {
 	begin(p.s, in)
-	err = p.run(ctx, in, trial{}, &out)
+	err = p.run(traced(ctx, p.s, in), in, trial{}, &out)
 	p.s.meter.out.Add(int64(len(out)))
 	return out, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 )
 
 // A reader admits what a source reads. Reading is done by a goroutine of its own,
@@ -97,6 +98,9 @@ func (r *reader[T]) fetch(ctx context.Context, ask <-chan struct{}, got chan<- f
 			f.batch, err = r.src.Read(ctx)
 			return err
 		})
+		if r.s.p.cfg.Hooks.Admit != nil {
+			f.batch.read = time.Now()
+		}
 		select {
 		case got <- f:
 		case <-ctx.Done():
@@ -156,6 +160,9 @@ func (r *reader[T]) admit(soft, work context.Context, b *Batch[T]) error {
 	if len(b.Records) == 0 {
 		p.budget.release(t.cost)
 		return nil
+	}
+	if h := p.cfg.Hooks.Admit; h != nil {
+		t.trace = h(Admission{Step: r.s.name, Mark: b.Through, Read: b.read, Records: len(b.Records), Headers: headers(b.Records)})
 	}
 	r.s.meter.in.Add(t.cost.records)
 	r.s.meter.bytes.Add(t.cost.bytes)

@@ -21,7 +21,7 @@ func TestRetryBacksOff(t *testing.T) {
 		var waits []time.Duration
 		n := 0
 		p := pipeline.New("test", quiet(pipeline.Config{Hooks: pipeline.Hooks{
-			Retry: func(step string, attempt int, wait time.Duration, err error) {
+			Retry: func(_ context.Context, step string, attempt int, wait time.Duration, err error) {
 				waits = append(waits, wait)
 				if step != "sink" || attempt != len(waits) || !errors.Is(err, errDown) {
 					t.Errorf("retry of %s, attempt %d, %v", step, attempt, err)
@@ -80,7 +80,7 @@ func TestBreaker(t *testing.T) {
 		var calls []time.Duration
 		begun := time.Now()
 		p := pipeline.New("test", quiet(pipeline.Config{Hooks: pipeline.Hooks{
-			Breaker: func(step string, from, to pipeline.BreakerState) {
+			Breaker: func(_ context.Context, step string, from, to pipeline.BreakerState) {
 				mu.Lock()
 				defer mu.Unlock()
 				states = append(states, to)
@@ -133,7 +133,7 @@ func TestRecordErrorsDoNotOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 	l := seed(100, 1, 1)
 	p := pipeline.New("test", quiet(pipeline.Config{Hooks: pipeline.Hooks{
-		Breaker: func(step string, from, to pipeline.BreakerState) { t.Errorf("breaker is %s", to) },
+		Breaker: func(_ context.Context, step string, from, to pipeline.BreakerState) { t.Errorf("breaker is %s", to) },
 	}}))
 	n := 0
 	pipeline.To(pipeline.From(p, "log", l.Reader(1, false)), "sink", pipeline.SinkFunc[string](func(context.Context, []record) error {

@@ -111,18 +111,18 @@ func isNil(part any) bool {
 	}
 }
 
-func (s *step) retrying(attempt int, wait time.Duration, err error) {
+func (s *step) retrying(ctx context.Context, attempt int, wait time.Duration, err error) {
 	s.meter.retries.Add(1)
-	s.p.cfg.Logger.Warn("trying again", "step", s.name, "attempt", attempt, "wait", wait, "err", err)
+	s.p.cfg.Logger.WarnContext(ctx, "trying again", "step", s.name, "attempt", attempt, "wait", wait, "err", err)
 	if h := s.p.cfg.Hooks.Retry; h != nil {
-		h(s.name, attempt, wait, err)
+		h(ctx, s.name, attempt, wait, err)
 	}
 }
 
-func (s *step) breakerChanged(from, to BreakerState) {
-	s.p.cfg.Logger.Warn("circuit breaker changed", "step", s.name, "from", from, "to", to)
+func (s *step) breakerChanged(ctx context.Context, from, to BreakerState) {
+	s.p.cfg.Logger.WarnContext(ctx, "circuit breaker changed", "step", s.name, "from", from, "to", to)
 	if h := s.p.cfg.Hooks.Breaker; h != nil {
-		h(s.name, from, to)
+		h(ctx, s.name, from, to)
 	}
 }
 
@@ -168,7 +168,8 @@ func attempt[T any](ctx context.Context, s *step, recs []Record[T], t *trial, f 
 	s.meter.attempts.Add(1)
 	var done func(error)
 	if h := s.p.cfg.Hooks.Attempt; h != nil {
-		ctx, done = h(ctx, Attempt{Step: s.name, Kind: s.kind, Number: t.tries, Records: len(recs), Headers: headers(recs)})
+		rejects, _ := any(recs).([]Record[Reject])
+		ctx, done = h(ctx, Attempt{Step: s.name, Kind: s.kind, Number: t.tries, Records: len(recs), Headers: headers(recs), Rejects: rejects})
 	}
 	start := time.Now()
 	err := caught(func() error { return f(ctx) })
@@ -177,7 +178,7 @@ func attempt[T any](ctx context.Context, s *step, recs []Record[T], t *trial, f 
 	if err != nil {
 		t.failed(now)
 	}
-	s.guard.leave(err)
+	s.guard.leave(ctx, err)
 	if done != nil {
 		done(err)
 	}

@@ -19,6 +19,7 @@ type ticket struct {
 	cost   cost
 	latest time.Time // when the last of its records happened
 	done   bool      // guarded by ledger.mu
+	trace  Trace     // nil if nothing follows the batch
 }
 
 func (t *ticket) settle(n int) {
@@ -33,6 +34,9 @@ func (t *ticket) settle(n int) {
 	}
 	if t.ledger != nil {
 		t.ledger.complete(t)
+		if t.trace != nil {
+			t.trace.Settled()
+		}
 	}
 }
 

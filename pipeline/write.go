@@ -18,7 +18,7 @@ type writing[T any] struct {
 // write makes one batch durable, or diverts what cannot be, and settles it.
 func (w *writer[T]) write(ctx context.Context, recs []Record[T]) error {
 	begin(w.s, recs)
-	return w.run(ctx, &writing[T]{recs: recs})
+	return w.run(traced(ctx, w.s, recs), &writing[T]{recs: recs})
 }
 
 func (w *writer[T]) run(ctx context.Context, wr *writing[T]) error {

@@ -30,7 +30,8 @@ type Letter struct {
 	Keyspace, Table string
 
 	// Trace is the id of the trace that the record's header traceparent names (W3C
-	// Trace Context), in hexadecimal; empty if there is none.
+	// Trace Context), in hexadecimal, or else of the one that the pipeline follows the
+	// record's batch by ([pipeline.Header.Trace]); empty if there is neither.
 	Trace string
 
 	// Late says how late a stale record is, nil for any other.
@@ -62,6 +63,9 @@ func Of(r pipeline.Record[pipeline.Reject]) Letter {
 		e = &cdc.Event{Topic: string(r.Partition), Offset: r.Offset, Time: r.Time}
 	}
 	l.Event, l.Trace = e, trace(e)
+	if t := r.Trace(); l.Trace == "" && t != nil {
+		l.Trace = t.ID()
+	}
 	l.Keyspace, l.Table = TableOf(v)
 	return l
 }
