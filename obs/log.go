@@ -16,6 +16,7 @@ const (
 )
 
 // NewLogger returns a logger of at least level, which is debug, info, warn or error.
+// What is logged of a batch that is traced has the ids of its span.
 func NewLogger(w io.Writer, level, format string, colour bool) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
@@ -23,9 +24,9 @@ func NewLogger(w io.Writer, level, format string, colour bool) (*slog.Logger, er
 	}
 	switch format {
 	case LogText:
-		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: l, NoColor: !colour, TimeFormat: time.TimeOnly})), nil
+		return slog.New(tracedHandler{tint.NewTextHandler(w, &tint.Options{Level: l, NoColor: !colour, TimeFormat: time.TimeOnly})}), nil
 	case LogJSON:
-		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l})), nil
+		return slog.New(tracedHandler{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l})}), nil
 	default:
 		return nil, fmt.Errorf("log format %q is neither text nor json", format)
 	}

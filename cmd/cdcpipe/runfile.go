@@ -50,7 +50,15 @@ func runFile(c console, ctx *cli.Context) error {
 	}
 	defer closeCassandra()
 	diverted := obs.NewDiverted(s.Config.Name)
-	built, err := s.Build(plugin.Env{Logger: log, Catalog: catalog, Reader: reader}, func(c *pipeline.Config) { c.Hooks.Divert = diverted.Note })
+	traces, err := startTracing(ctx.Context, s, log)
+	if err != nil {
+		return err
+	}
+	defer traces.close(ctx.Context)
+	built, err := s.Build(plugin.Env{Logger: log, Catalog: catalog, Reader: reader}, func(c *pipeline.Config) {
+		c.Hooks.Divert = diverted.Note
+		traces.hook(&c.Hooks)
+	})
 	if err != nil {
 		return err
 	}
@@ -76,6 +84,7 @@ func runFile(c console, ctx *cli.Context) error {
 		_, closeAdmin, err := serveAdmin(ctx.Context, admin, string(s.Config.Admin.Token), p.Stats, &draining, log, func(a *obs.Server, reg prometheus.Registerer) {
 			reg.MustRegister(diverted)
 			reg.MustRegister(measures...)
+			traces.register(reg)
 			a.Handle("GET /v1/status", serveStatus(p.Stats, draining.Load))
 			a.Handle("/v1/backfill", newBackfill(built.Stages, log))
 			api := letterapi.New(letters, thisVersion().Version, log)

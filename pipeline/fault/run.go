@@ -20,6 +20,7 @@ const (
 	ReplicaDiffers  Code = "CDC-8016"
 	WorkerUnreached Code = "CDC-8017"
 	DockerDown      Code = "CDC-8018"
+	CollectorDown   Code = "CDC-8019"
 	LetterMissing   Code = "CDC-8020"
 	LetterRefused   Code = "CDC-8021"
 	ReplayLimit     Code = "CDC-8022"
@@ -48,6 +49,7 @@ func runEntries() []Entry {
 		{ReplicaDiffers, "replica differs from Cassandra", "Let cdcpipe verify --repair heal the rows. If they differ again, look for a table without cdc, an agent that does not run, or rejected records."},
 		{WorkerUnreached, "no worker answers", "Check that the pipeline runs, that admin.listen (or --admin) is its address, and admin.token its token."},
 		{DockerDown, "Docker does not answer", "Start Docker, or name its socket in DOCKER_HOST; without CDCPIPE_STACK=docker, tests run the servers as processes, which takes no Docker."},
+		{CollectorDown, "collector of traces does not answer", "Check tracing.endpoint (or OTEL_EXPORTER_OTLP_ENDPOINT), the protocol and the port (4318 for http/protobuf, 4317 for grpc). The pipeline goes on; spans are dropped and counted meanwhile."},
 		{LetterMissing, "no such letter", "List the letters (cdcpipe dlq list --state all), and check the outlet; what was purged is gone but for its audit."},
 		{LetterRefused, "letter cannot be resubmitted", "Correct what the message names, or export the letter and correct the row in Cassandra; nothing was sent and nothing changed."},
 		{ReplayLimit, "letter was replayed too often", "Remove what it fails by, which its code and detail say, then replay it with a greater --max-replays."},

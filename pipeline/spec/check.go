@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -113,6 +114,18 @@ func (y Canary) Validate() error {
 	var c checker
 	c.that(y.Every >= time.Second, "every: must be at least 1s, found %v", y.Every)
 	c.that(y.Silence >= 2*y.Every, "silence: must be at least twice every, which is %v, found %v", y.Every, y.Silence)
+	return c.err()
+}
+
+// Validate reports what is wrong with t.
+func (t Tracing) Validate() error {
+	var c checker
+	if t.Endpoint != "" {
+		u, err := url.Parse(t.Endpoint)
+		c.that(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", "endpoint: expected http://host:port or https://host:port")
+	}
+	c.that(slices.Contains([]string{"", "http/protobuf", "grpc"}, t.Protocol), "protocol: expected http/protobuf or grpc, found %q", t.Protocol)
+	c.that(t.Ratio == nil || *t.Ratio >= 0 && *t.Ratio <= 1, "ratio: must be from 0 to 1")
 	return c.err()
 }
 

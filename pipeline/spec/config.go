@@ -26,6 +26,7 @@ type Config struct {
 	Admin   Admin            `yaml:"admin" jsonschema:"description=The admin API\\, health and metrics"`
 	Redis   *Redis           `yaml:"redis" jsonschema:"description=Redis\\, where workers know of one another"`
 	Canary  *Canary          `yaml:"canary" jsonschema:"description=A row of cdcpipe's own\\, by which it is noticed that changes no longer arrive; off unless this is given"`
+	Tracing *Tracing         `yaml:"tracing" jsonschema:"description=Traces for an OpenTelemetry collector; off unless this is given or the environment asks for them (docs/reference/tracing.md)"`
 	Log     Log              `yaml:"log" jsonschema:"description=The log\\, on standard error"`
 }
 
@@ -114,6 +115,13 @@ type Canary struct {
 	Table    string        `yaml:"table" jsonschema:"default=canary,description=Its name; made if it does not exist"`
 	Every    time.Duration `yaml:"every" jsonschema:"description=Time between writes; 5s if not given"`
 	Silence  time.Duration `yaml:"silence" jsonschema:"description=Age of the newest row in PostgreSQL at which the log has an error; 1m if not given"`
+}
+
+// Tracing says where traces go. What it does not say OpenTelemetry's variables do.
+type Tracing struct {
+	Endpoint string   `yaml:"endpoint" jsonschema:"description=URL of the collector\\, with the port; OTEL_EXPORTER_OTLP_ENDPOINT if not given"`
+	Protocol string   `yaml:"protocol" jsonschema:"enum=http/protobuf,enum=grpc,description=Protocol that it speaks; OTEL_EXPORTER_OTLP_PROTOCOL if not given\\, or else http/protobuf"`
+	Ratio    *float64 `yaml:"ratio" jsonschema:"minimum=0,maximum=1,description=Share of the batches that are traced; OTEL_TRACES_SAMPLER if not given\\, or else all"`
 }
 
 // Log says what the log looks like.

@@ -176,7 +176,7 @@ func (l *loader) sections(root *node, cfg *Config) {
 	}
 	for name, section := range map[string]plugin.Validator{
 		"schema": cfg.Schema, "limits": cfg.Limits, "commit": cfg.Commit, "retry": cfg.Retry,
-		"breaker": cfg.Breaker, "admin": cfg.Admin, "redis": cfg.Redis, "canary": cfg.Canary, "log": cfg.Log,
+		"breaker": cfg.Breaker, "admin": cfg.Admin, "redis": cfg.Redis, "canary": cfg.Canary, "tracing": cfg.Tracing, "log": cfg.Log,
 	} {
 		if n := root.get(name); n != nil {
 			l.validate(section, n, name, n.At)

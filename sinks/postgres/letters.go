@@ -164,7 +164,18 @@ func (l *Letters) keep(ctx context.Context, ls iter.Seq[letter.Letter]) error {
 }
 
 // write is one transaction, durable whatever the role's defaults.
-func (l *Letters) write(ctx context.Context, byOutlet map[pipeline.Outlet]*letterColumns, failed *failureColumns) error {
+func (l *Letters) write(ctx context.Context, byOutlet map[pipeline.Outlet]*letterColumns, failed *failureColumns) (err error) {
+	n := 0
+	for _, c := range byOutlet {
+		n += len(c.topic)
+	}
+	ctx, end := span(ctx, l.pool, func() (names []string) {
+		for o := range byOutlet {
+			names = append(names, LetterTable(o))
+		}
+		return names
+	}, n)
+	defer func() { end(err) }()
 	return pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, durable); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"go.opentelemetry.io/otel/trace"
 
 	"cdcpipe/pipeline"
 	"cdcpipe/pipeline/cdc"
@@ -44,12 +45,20 @@ func (s *Sink) Write(ctx context.Context, recs []pipeline.Record[*cdc.Change]) e
 	return out.err()
 }
 
-func (s *Sink) write(ctx context.Context, groups []*group, recs []pipeline.Record[*cdc.Change], buf *buffer, out *outcome) error {
+func (s *Sink) write(ctx context.Context, groups []*group, recs []pipeline.Record[*cdc.Change], buf *buffer, out *outcome) (err error) {
+	ctx, end := span(ctx, s.pool, func() (names []string) {
+		for _, g := range groups {
+			names = append(names, g.layout.table.String())
+		}
+		return names
+	}, len(recs))
+	defer func() { end(err) }()
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return judge(fmt.Errorf("connect: %w", err))
 	}
 	defer conn.Release()
+	trace.SpanFromContext(ctx).AddEvent("connection acquired")
 	pg := conn.Conn().PgConn()
 	for _, g := range groups {
 		g.sort()
