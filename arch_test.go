@@ -140,6 +140,19 @@ func TestTheProgramKnowsNoDocker(t *testing.T) {
 	}
 }
 
+// Whoever embeds a part brings the provider of spans along, and gets no exporter.
+func TestSpansAreExportedByTheProgram(t *testing.T) {
+	for _, p := range list(t, "./...") {
+		name, _ := ours(p.ImportPath)
+		for _, imp := range p.Imports {
+			exporter := strings.HasPrefix(imp, "go.opentelemetry.io/otel/sdk") || strings.HasPrefix(imp, "go.opentelemetry.io/otel/exporters")
+			if exporter && name != "obs/otlp" || imp == module+"/obs/otlp" && !strings.HasPrefix(name, "cmd/") {
+				t.Errorf("%s must not import %s", p.ImportPath, imp)
+			}
+		}
+	}
+}
+
 // The rule itself notices what it is for.
 func TestMayImport(t *testing.T) {
 	for _, tc := range []struct {

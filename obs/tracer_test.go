@@ -42,9 +42,10 @@ func (s *topic) Read(context.Context) (b pipeline.Batch[*cdc.Event], _ error) {
 	es := s.batches[s.at]
 	s.at++
 	b = pipeline.NewBatch[*cdc.Event](len(es))
+	part := pipeline.Partition(fmt.Sprintf("%s/%d", es[0].Topic, es[0].Partition))
 	for _, e := range es {
-		b.Append(pipeline.Header{Partition: pipeline.Partition(fmt.Sprintf("%s/%d", e.Topic, e.Partition)), Offset: e.Offset, Origin: e}, e)
-		b.Through = pipeline.Mark{Partition: b.Records[0].Partition, Offset: e.Offset}
+		b.Append(pipeline.Header{Partition: part, Offset: e.Offset, Origin: e}, e)
+		b.Through = pipeline.Mark{Partition: part, Offset: e.Offset}
 	}
 	return b, nil
 }
