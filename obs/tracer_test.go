@@ -87,7 +87,7 @@ func list(attrs []attribute.KeyValue) string {
 		if a.Key == "cdcpipe.retry.wait" { // varies
 			continue
 		}
-		all = append(all, string(a.Key)+"="+a.Value.Emit())
+		all = append(all, string(a.Key)+"="+a.Value.String())
 	}
 	slices.Sort(all)
 	return strings.Join(all, " ")

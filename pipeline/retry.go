@@ -57,7 +57,7 @@ func (r Retry) validate() error {
 }
 
 // build makes the policy of a step. scheduled is called before each wait.
-func (r Retry) build(scheduled func(ctx context.Context, attempt int, wait time.Duration, err error)) failsafe.Executor[any] {
+func (r Retry) build(scheduled func(failsafe.ExecutionScheduledEvent[any])) failsafe.Executor[any] {
 	tries := -1
 	if r.Attempts > 0 {
 		tries = r.Attempts
@@ -69,9 +69,7 @@ func (r Retry) build(scheduled func(ctx context.Context, attempt int, wait time.
 		WithJitterFactor(r.Jitter).
 		HandleIf(func(_ any, err error) bool { return retryable(err) }).
 		ReturnLastFailure().
-		OnRetryScheduled(func(e failsafe.ExecutionScheduledEvent[any]) {
-			scheduled(e.Context(), e.Attempts(), e.Delay, e.LastError())
-		}).
+		OnRetryScheduled(scheduled).
 		Build())
 }
 

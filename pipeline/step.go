@@ -111,7 +111,8 @@ func isNil(part any) bool {
 	}
 }
 
-func (s *step) retrying(ctx context.Context, attempt int, wait time.Duration, err error) {
+func (s *step) retrying(e failsafe.ExecutionScheduledEvent[any]) {
+	ctx, attempt, wait, err := e.Context(), e.Attempts(), e.Delay, e.LastError()
 	s.meter.retries.Add(1)
 	s.p.cfg.Logger.WarnContext(ctx, "trying again", "step", s.name, "attempt", attempt, "wait", wait, "err", err)
 	if h := s.p.cfg.Hooks.Retry; h != nil {

@@ -140,8 +140,14 @@ func TestExport(t *testing.T) {
 	}
 	g := grpc.NewServer()
 	collector.RegisterTraceServiceServer(g, r)
-	go g.Serve(l)
-	defer g.Stop()
+	served := make(chan error, 1)
+	go func() { served <- g.Serve(l) }()
+	defer func() {
+		g.Stop()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	}()
 	for _, cfg := range []otlp.Config{{Endpoint: serve(t, r)}, {Endpoint: "http://" + l.Addr().String(), Protocol: otlp.GRPC}} {
 		r.spans = nil
 		e, log := export(t, cfg)
