@@ -125,7 +125,7 @@ func (s exports) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) erro
 	s.room.Add(int64(len(spans)))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(s.life, cancel)()
+	defer context.AfterFunc(s.life, cancel)() //nolint:contextcheck // the life of the exporter ends an export too
 	if err := s.SpanExporter.ExportSpans(ctx, spans); err != nil {
 		s.dropped.Add(float64(len(spans)))
 		if !s.failing.Swap(true) {
