@@ -51,7 +51,11 @@ func TestConnect(t *testing.T) {
 		wrong := cfg
 		change(&wrong)
 		_, err := coord.Connect(t.Context(), wrong)
-		if !fault.Is(err, fault.RedisDown) || strings.Contains(err.Error(), "hidden-word") {
+		want := fault.RedisDown
+		if name == "password" {
+			want = fault.RedisDenied
+		}
+		if !fault.Is(err, want) || strings.Contains(err.Error(), "hidden-word") {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

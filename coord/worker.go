@@ -3,6 +3,7 @@ package coord
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"cdcpipe/pipeline"
+	"cdcpipe/pipeline/fault"
 )
 
 // How often a worker says that it is alive, and how long it counts as alive
@@ -44,28 +46,31 @@ type Checkpoint struct {
 
 // A Worker registers a pipeline's process and keeps saying how it is.
 type Worker struct {
-	client  rueidis.Client
+	connect func(context.Context) (rueidis.Client, error)
 	stats   func() pipeline.Stats
 	log     *slog.Logger
 	name    string
 	started time.Time
-	down    bool // Redis did not answer last time
+	client  rueidis.Client // nil until connected, and after an error
+	trouble fault.Code     // of the last report, as was logged; empty if it went well
 }
 
-// NewWorker returns a worker that reports what stats returns.
-func NewWorker(client rueidis.Client, stats func() pipeline.Stats, log *slog.Logger) *Worker {
+// NewWorker returns a worker that reports what stats returns. It calls connect,
+// such as [Connect], whenever it has no connection that works.
+func NewWorker(connect func(context.Context) (rueidis.Client, error), stats func() pipeline.Stats, log *slog.Logger) *Worker {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
-	return &Worker{client: client, stats: stats, log: log, name: fmt.Sprintf("%s-%d", host, os.Getpid()), started: time.Now()}
+	return &Worker{connect: connect, stats: stats, log: log, name: fmt.Sprintf("%s-%d", host, os.Getpid()), started: time.Now()}
 }
 
 // Name returns hostname-PID.
 func (w *Worker) Name() string { return w.name }
 
 // Run reports at once and every [HeartbeatEvery], until ctx ends; then it takes
-// the worker off the list. Redis may come and go meanwhile.
+// the worker off the list. Redis may be away at first, and come and go meanwhile:
+// each kind of trouble is logged when it begins, and that it is over.
 func (w *Worker) Run(ctx context.Context) {
 	tick := time.NewTicker(HeartbeatEvery)
 	defer tick.Stop()
@@ -74,29 +79,53 @@ func (w *Worker) Run(ctx context.Context) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-			defer cancel()
-			s := w.stats()
-			w.client.Do(bye, w.client.B().Del().Key(workerKey(s.Pipeline, w.name)).Build())
+			w.leave(ctx)
 			return
 		}
 	}
 }
 
-func (w *Worker) report(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, HeartbeatEvery/2)
-	defer cancel()
-	err := w.send(ctx)
-	switch {
-	case err != nil && !w.down && ctx.Err() == nil:
-		w.log.Warn("Redis does not answer; going on without it", "err", err)
-	case err == nil && w.down:
-		w.log.Info("Redis answers again")
+// leave takes the worker off the list, if Redis lets it at once.
+func (w *Worker) leave(ctx context.Context) {
+	if w.client == nil {
+		return
 	}
-	w.down = err != nil
+	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	w.client.Do(bye, w.client.B().Del().Key(workerKey(w.stats().Pipeline, w.name)).Build())
+	w.client.Close()
+}
+
+func (w *Worker) report(ctx context.Context) {
+	within, cancel := context.WithTimeout(ctx, HeartbeatEvery/2)
+	defer cancel()
+	err := w.send(within)
+	if err == nil {
+		if w.trouble != "" {
+			w.log.Info("Redis takes heartbeats again")
+		}
+		w.trouble = ""
+		return
+	}
+	// Whatever it was, a new connection may find another server: a primary.
+	if w.client != nil {
+		w.client.Close()
+		w.client = nil
+	}
+	if code := fault.CodeOf(err); code != w.trouble && ctx.Err() == nil { // or it is the end that is in the way
+		w.log.Warn("Redis takes no heartbeat; going on without it", "err", err)
+		w.trouble = code
+	}
 }
 
 func (w *Worker) send(ctx context.Context) error {
+	if w.client == nil {
+		client, err := w.connect(ctx)
+		if err != nil {
+			return Judge(err)
+		}
+		w.client = client
+	}
 	s, now := w.stats(), time.Now()
 	r := Report{Worker: w.name, Pipeline: s.Pipeline, Started: w.started, Seen: now, Paused: s.Paused, InFlight: s.InFlight}
 	offsets := w.client.B().Hset().Key(offsetsKey(s.Pipeline)).FieldValue()
@@ -114,7 +143,7 @@ func (w *Worker) send(ctx context.Context) error {
 	}
 	for _, res := range w.client.DoMulti(ctx, cmds...) {
 		if err := res.Error(); err != nil {
-			return err
+			return Judge(fmt.Errorf("send a heartbeat: %w", err))
 		}
 	}
 	return nil
@@ -126,13 +155,15 @@ func workerKey(pipeline, worker string) string {
 }
 func offsetsKey(pipeline string) string { return "cdcpipe:{" + pipeline + "}:offsets" }
 
-// Workers returns the workers of a pipeline that are alive.
-func Workers(ctx context.Context, client rueidis.Client, pipeline string) ([]Report, error) {
-	var reports []Report
+// Workers returns the workers of a pipeline that are alive. Its errors have codes.
+// What is in a worker's key and is no report is an error, beside the reports of the
+// others.
+func Workers(ctx context.Context, client rueidis.Client, pipeline string) (reports []Report, err error) {
+	var strange []error
 	for cursor := uint64(0); ; {
 		page, err := client.Do(ctx, client.B().Scan().Cursor(cursor).Match(workerKey(pipeline, "*")).Count(1000).Build()).AsScanEntry()
 		if err != nil {
-			return nil, fmt.Errorf("list workers: %w", err)
+			return nil, Judge(fmt.Errorf("list workers: %w", err))
 		}
 		for _, key := range page.Elements {
 			raw, err := client.Do(ctx, client.B().Get().Key(key).Build()).AsBytes()
@@ -141,34 +172,43 @@ func Workers(ctx context.Context, client rueidis.Client, pipeline string) ([]Rep
 			}
 			var r Report
 			if err == nil {
-				err = json.Unmarshal(raw, &r)
+				if err = json.Unmarshal(raw, &r); err != nil {
+					err = fault.Wrap(fault.RedisRefused, err)
+				}
 			}
-			if err != nil {
+			switch err = Judge(err); {
+			case fault.Is(err, fault.RedisRefused):
+				strange = append(strange, fmt.Errorf("read %s: %w", key, err))
+			case err != nil:
 				return nil, fmt.Errorf("read %s: %w", key, err)
+			default:
+				reports = append(reports, r)
 			}
-			reports = append(reports, r)
 		}
 		if cursor = page.Cursor; cursor == 0 {
-			return reports, nil
+			return reports, errors.Join(strange...)
 		}
 	}
 }
 
-// Checkpoints returns how far the partitions of a pipeline are.
+// Checkpoints returns how far the partitions of a pipeline are. Its errors have
+// codes. What is no checkpoint is an error, beside the checkpoints.
 func Checkpoints(ctx context.Context, client rueidis.Client, pipeline string) ([]Checkpoint, error) {
 	m, err := client.Do(ctx, client.B().Hgetall().Key(offsetsKey(pipeline)).Build()).AsStrMap()
 	if err != nil {
-		return nil, fmt.Errorf("read checkpoints: %w", err)
+		return nil, Judge(fmt.Errorf("read checkpoints: %w", err))
 	}
 	var cs []Checkpoint
+	var strange []error
 	for p, v := range m {
-		f := strings.SplitN(v, " ", 3)
-		if len(f) != 3 {
-			continue // of another version
+		f := append(strings.SplitN(v, " ", 3), "", "")
+		offset, err1 := strconv.ParseInt(f[0], 10, 64)
+		millis, err2 := strconv.ParseInt(f[1], 10, 64)
+		if errors.Join(err1, err2) != nil || f[2] == "" {
+			strange = append(strange, fault.New(fault.RedisRefused, "read checkpoints: %s has %q", p, v))
+			continue
 		}
-		offset, _ := strconv.ParseInt(f[0], 10, 64)
-		millis, _ := strconv.ParseInt(f[1], 10, 64)
 		cs = append(cs, Checkpoint{p, offset, f[2], time.UnixMilli(millis)})
 	}
-	return cs, nil
+	return cs, errors.Join(strange...)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/rueidis"
 
 	"cdcpipe/coord"
 	"cdcpipe/pipeline"
@@ -29,6 +30,13 @@ func until(t *testing.T, what string, ok func() bool) {
 	}
 }
 
+// at connects to a server without a password.
+func at(addr string) func(context.Context) (rueidis.Client, error) {
+	return func(ctx context.Context) (rueidis.Client, error) {
+		return coord.Connect(ctx, coord.RedisConfig{Addresses: []string{addr}})
+	}
+}
+
 func TestWorkerComesAndGoes(t *testing.T) {
 	t.Parallel()
 	redis := miniredis.RunT(t)
@@ -41,7 +49,7 @@ func TestWorkerComesAndGoes(t *testing.T) {
 		return pipeline.Stats{Pipeline: "shop", InFlight: 7, Partitions: []pipeline.PartitionStats{
 			{Partition: "a b/0", Committed: pipeline.Mark{Partition: "a b/0", Offset: 41}}}}
 	}
-	w := coord.NewWorker(client, stats, slog.New(slog.DiscardHandler))
+	w := coord.NewWorker(at(redis.Addr()), stats, slog.New(slog.DiscardHandler))
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { w.Run(ctx); close(done) }()
@@ -80,7 +88,7 @@ func TestWorkerLeaves(t *testing.T) {
 	defer client.Close()
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	w := coord.NewWorker(client, func() pipeline.Stats { return pipeline.Stats{Pipeline: "shop"} }, slog.New(slog.DiscardHandler))
+	w := coord.NewWorker(at(redis.Addr()), func() pipeline.Stats { return pipeline.Stats{Pipeline: "shop"} }, slog.New(slog.DiscardHandler))
 	go func() { w.Run(ctx); close(done) }()
 	until(t, "the worker is listed", func() bool { return len(redis.Keys()) == 1 })
 	stop()

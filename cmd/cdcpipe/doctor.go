@@ -173,7 +173,7 @@ func (d *doctor) file(ctx *cli.Context) error {
 				return "", err
 			}
 			client.Close()
-			return r.Address, nil
+			return r.Where(), nil
 		})
 	}
 	d.changes(s, built)

@@ -53,10 +53,10 @@ func exitCode(err error) int {
 	switch code := fault.CodeOf(err); code {
 	case fault.ConfigUsage:
 		return exitUsage
-	case fault.NoPermission, fault.SourceDenied, fault.CassandraDenied:
+	case fault.NoPermission, fault.SourceDenied, fault.CassandraDenied, fault.RedisDenied:
 		return exitPermission
 	case fault.TargetDown, fault.TargetBusy, fault.TargetReadOnly, fault.NoDatabase, fault.TargetTooOld, fault.BrokerDown, fault.TopicMissing, fault.OutletDown,
-		fault.SchemaUnreached, fault.CassandraDown, fault.RedisDown, fault.ServerMissing, fault.ServerStart, fault.AddressInUse, fault.DirectoryInUse,
+		fault.SchemaUnreached, fault.CassandraDown, fault.RedisDown, fault.RedisRefused, fault.ServerMissing, fault.ServerStart, fault.AddressInUse, fault.DirectoryInUse,
 		fault.JavaMissing, fault.MavenMissing, fault.ArtifactMissing, fault.AgentDown, fault.CDCDisabled, fault.WorkerUnreached:
 		return exitUnavailable
 	case fault.ReplayMalformed, fault.ReplayFile, fault.OffsetLost, fault.TopicRecreated, fault.LetterMissing, fault.LetterRefused, fault.ReplayLimit, fault.LetterChanged:

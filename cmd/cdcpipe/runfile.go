@@ -221,15 +221,8 @@ func report(ctx context.Context, cfg *spec.Redis, stats func() pipeline.Stats, l
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		client, err := connectRedis(ctx, cfg)
-		if err != nil {
-			log.Warn("going on without Redis", "err", err)
-			return
-		}
-		defer client.Close()
-		coord.NewWorker(client, stats, log).Run(ctx)
-	})
+	connect := func(ctx context.Context) (rueidis.Client, error) { return connectRedis(ctx, cfg) }
+	wg.Go(func() { coord.NewWorker(connect, stats, log).Run(ctx) })
 	return func() {
 		cancel()
 		wg.Wait()
@@ -241,9 +234,14 @@ func connectRedis(ctx context.Context, c *spec.Redis) (rueidis.Client, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.ConfigFile, fmt.Errorf("redis.%w", err))
 	}
-	return coord.Connect(ctx, coord.RedisConfig{
+	rc := coord.RedisConfig{
 		Addresses: []string{c.Address}, Username: c.Username, Password: string(c.Password), Database: c.Database, TLS: conf,
-	})
+		MasterSet: c.MasterSet, SentinelUsername: c.SentinelUsername, SentinelPassword: string(c.SentinelPassword),
+	}
+	if c.MasterSet != "" {
+		rc.Addresses = c.Sentinels
+	}
+	return coord.Connect(ctx, rc)
 }
 
 // settled counts the records that are done with: durable, dropped or on an outlet.

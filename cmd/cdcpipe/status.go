@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -92,14 +93,14 @@ func statusCommand(c console) *cli.Command {
 				return err
 			}
 			st, err := askStatus(ctx.Context, s, ctx.String("admin"))
-			if err != nil {
+			if st.Pipeline == "" { // the worker has not answered
 				return err
 			}
 			if ctx.String("output") == "json" {
-				return c.json(st)
+				return errors.Join(c.json(st), err)
 			}
 			st.print(c.out)
-			return nil
+			return err
 		},
 	}
 }
@@ -111,6 +112,8 @@ func adminFlag() *cli.StringFlag {
 // statusTimeout bounds asking.
 const statusTimeout = 10 * time.Second
 
+// askStatus returns what the worker says, and the others in Redis; an error with a
+// status is of Redis.
 func askStatus(ctx context.Context, s *spec.Spec, addr string) (st status, err error) {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
@@ -148,7 +151,7 @@ func askStatus(ctx context.Context, s *spec.Spec, addr string) (st status, err e
 	}
 	defer client.Close()
 	st.Workers, err = coord.Workers(ctx, client, s.Config.Name)
-	return st, fault.Wrap(fault.RedisDown, err)
+	return st, err
 }
 
 func (s *status) print(out io.Writer) {

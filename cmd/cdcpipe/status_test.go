@@ -50,6 +50,10 @@ func TestStatus(t *testing.T) {
 	if code, stdout, _ = call(t, "status", "-f", file, "--admin", admin.Addr(), "--set", "admin.token=hush", "-o", "json"); code != 0 || !strings.Contains(stdout, `"breaker": "open"`) {
 		t.Errorf("exit %d\n%s", code, stdout)
 	}
+	code, stdout, stderr = call(t, "status", "-f", file, "--admin", admin.Addr(), "--set", "admin.token=hush", "--set", "redis.address=127.0.0.1:1")
+	if code != exitUnavailable || !strings.Contains(stderr, "CDC-8008") || !strings.Contains(stdout, "7 records in flight") {
+		t.Errorf("without Redis: exit %d\n%s%s", code, stdout, stderr)
+	}
 	if code, _, stderr = call(t, "status", "-f", file, "--admin", admin.Addr()); code != exitUnavailable || !strings.Contains(stderr, "401") {
 		t.Errorf("without the token: exit %d\n%s", code, stderr)
 	}

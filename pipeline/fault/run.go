@@ -26,6 +26,8 @@ const (
 	ReplayLimit     Code = "CDC-8022"
 	EditorFailed    Code = "CDC-8023"
 	LetterChanged   Code = "CDC-8024"
+	RedisDenied     Code = "CDC-8025"
+	RedisRefused    Code = "CDC-8026"
 	BrokenInvariant Code = "CDC-9001"
 )
 
@@ -55,6 +57,8 @@ func runEntries() []Entry {
 		{ReplayLimit, "letter was replayed too often", "Remove what it fails by, which its code and detail say, then replay it with a greater --max-replays."},
 		{EditorFailed, "editor could not be run", "Set VISUAL or EDITOR to a program that returns once the file is saved, such as vi or code --wait."},
 		{LetterChanged, "letter was dealt with meanwhile", "Look at it again (cdcpipe dlq show), which tells who did what; then repeat the command if it is still needed. Nothing was sent."},
+		{RedisDenied, "Redis refuses access", "cdcpipe goes on without it; check redis.username and redis.password, and the user's ACL: SET, DEL, GET, HSET, HGETALL, PING and SCAN on cdcpipe:*."},
+		{RedisRefused, "Redis takes no heartbeat", "cdcpipe goes on without it; read what Redis says: name the primary (or redis.sentinels), give it memory or disk, or delete the key that somebody else keeps."},
 		{BrokenInvariant, "broken invariant", "This is a bug in cdcpipe: nothing unsettled was committed; report the message."},
 	}
 }

@@ -101,9 +101,19 @@ func (a Admin) Validate() error {
 // Validate reports what is wrong with r.
 func (r Redis) Validate() error {
 	var c checker
-	if _, _, err := net.SplitHostPort(r.Address); err != nil {
-		c.that(r.Address != "", "address: is required")
-		c.that(r.Address == "", "address: expected host:port without a scheme or password")
+	if len(r.Sentinels) == 0 {
+		if _, _, err := net.SplitHostPort(r.Address); err != nil {
+			c.that(r.Address != "", "address: is required, or sentinels with master_set")
+			c.that(r.Address == "", "address: expected host:port without a scheme or password")
+		}
+		c.that(r.MasterSet == "" && r.SentinelUsername == "" && r.SentinelPassword == "", "sentinels: is required with master_set, sentinel_username and sentinel_password")
+	} else {
+		c.that(r.Address == "", "address: the sentinels name it; give one or the other")
+		c.that(r.MasterSet != "", "master_set: is required with sentinels")
+		for _, a := range r.Sentinels {
+			_, _, err := net.SplitHostPort(a)
+			c.that(err == nil, "sentinels: expected host:port without a scheme or password")
+		}
 	}
 	c.that(r.Database >= 0, "database: must not be negative, found %d", r.Database)
 	return errors.Join(c.err(), r.TLS.Validate())

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"regexp"
+	"strings"
 	"time"
 
 	"cdcpipe/pipeline/plugin"
@@ -99,13 +100,25 @@ type Admin struct {
 	Token  plugin.Secret `yaml:"token" jsonschema:"description=Bearer token that requests must carry"`
 }
 
-// Redis says how Redis is reached.
+// Redis says how Redis is reached: at an address, or at the one that sentinels name.
 type Redis struct {
-	Address  string        `yaml:"address" jsonschema:"required,description=host:port"`
-	Username string        `yaml:"username" jsonschema:"description=User to log in as"`
-	Password plugin.Secret `yaml:"password" jsonschema:"description=Its password"`
-	Database int           `yaml:"database" jsonschema:"minimum=0,description=Number of the database"`
-	TLS      plugin.TLS    `yaml:"tls" jsonschema:"description=Encryption"`
+	Address          string        `yaml:"address" jsonschema:"description=host:port of the server"`
+	Sentinels        []string      `yaml:"sentinels" jsonschema:"description=host:port of each Sentinel\\, which are asked for the server instead"`
+	MasterSet        string        `yaml:"master_set" jsonschema:"description=Name of the set of servers that the sentinels watch"`
+	Username         string        `yaml:"username" jsonschema:"description=User to log in as"`
+	Password         plugin.Secret `yaml:"password" jsonschema:"description=Its password"`
+	SentinelUsername string        `yaml:"sentinel_username" jsonschema:"description=User to log in to the sentinels as; they do not know those of the servers"`
+	SentinelPassword plugin.Secret `yaml:"sentinel_password" jsonschema:"description=Its password"`
+	Database         int           `yaml:"database" jsonschema:"minimum=0,description=Number of the database"`
+	TLS              plugin.TLS    `yaml:"tls" jsonschema:"description=Encryption\\, of sentinels too"`
+}
+
+// Where names the server, for people.
+func (r Redis) Where() string {
+	if r.MasterSet == "" {
+		return r.Address
+	}
+	return r.MasterSet + " of the sentinels " + strings.Join(r.Sentinels, ", ")
 }
 
 // Canary says what is written to Cassandra to be looked for in PostgreSQL. It takes

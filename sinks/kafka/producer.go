@@ -170,15 +170,20 @@ func (p *producer) try(ctx context.Context, rs []*kgo.Record) (refused []*kgo.Re
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.DeliveryTimeout) // the client's own timeout counts from a record's timestamp
 	defer cancel()
 	for _, res := range p.cl.ProduceSync(ctx, rs...) {
-		switch {
-		case res.Err == nil:
-		case errors.Is(res.Err, kerr.MessageTooLarge):
-			refused = append(refused, res.Record)
-		case err == nil: // one stands for all
-			err = fault.Wrap(fault.OutletDown, fmt.Errorf("write to topic %s: %w", res.Record.Topic, res.Err))
+		if res.Err == nil {
+			continue
 		}
-		if errors.Is(res.Err, kerr.UnknownTopicOrPartition) || errors.Is(res.Err, kerr.UnknownTopicID) { // deleted: create it again
+		switch classify(res.Err) {
+		case written:
+			continue
+		case tooLarge:
+			refused = append(refused, res.Record)
+			continue
+		case topicGone:
 			p.forget(res.Record.Topic)
+		}
+		if err == nil { // one stands for all
+			err = fault.Wrap(fault.OutletDown, fmt.Errorf("write to topic %s: %w", res.Record.Topic, res.Err))
 		}
 	}
 	return refused, err

@@ -110,10 +110,15 @@ func standbyOf(t *testing.T, s *pgserver.Server, dir string) {
 	if err := os.WriteFile(filepath.Join(dir, "password"), []byte(c.Password), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	own(t, s, dir)
+}
+
+// own gives dir to the user that s runs as, which is not root.
+func own(t *testing.T, s *pgserver.Server, dir string) {
+	t.Helper()
 	if os.Getuid() != 0 {
 		return
 	}
-	// The server runs as another user than this test.
 	owner, err := os.Stat(filepath.Dir(s.LogFile()))
 	if err != nil {
 		t.Fatal(err)

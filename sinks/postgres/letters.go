@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -41,10 +43,24 @@ type LettersConfig struct {
 
 	// Schema is cdcpipe's own schema.
 	Schema string `yaml:"schema" json:"schema,omitempty" jsonschema:"default=cdcpipe,description=Schema for cdcpipe's own tables"`
+
+	// StatementTimeout and LockTimeout are those of [Config], 20 and 5 seconds if 0:
+	// a letter is small, and what waits for it is the pipeline.
+	StatementTimeout time.Duration `yaml:"statement_timeout" json:"statement_timeout,omitempty" jsonschema:"default=20s,description=A statement that takes longer is ended and tried again; a server that is silent for twice as long (and lock_timeout) is given up"`
+	LockTimeout      time.Duration `yaml:"lock_timeout" json:"lock_timeout,omitempty" jsonschema:"default=5s,description=A statement that waits longer for a lock is ended and tried again"`
+}
+
+// DefaultLettersConfig returns what an outlet has that is told nothing.
+func DefaultLettersConfig() LettersConfig {
+	return LettersConfig{Schema: DefaultConfig().Schema, StatementTimeout: 20 * time.Second, LockTimeout: 5 * time.Second}
 }
 
 // Validate reports everything that is wrong with c.
-func (c LettersConfig) Validate() error { return Config{DSN: c.DSN, Schema: c.Schema}.Validate() }
+func (c LettersConfig) Validate() error { return c.config().Validate() }
+
+func (c LettersConfig) config() Config {
+	return Config{DSN: c.DSN, Schema: c.Schema, StatementTimeout: c.StatementTimeout, LockTimeout: c.LockTimeout}
+}
 
 // Letters keeps what leaves by an outlet in a table, one row per record of the
 // source: a record that leaves again, after a replay, updates its row, but for what
@@ -75,7 +91,9 @@ func NewLetters(cfg LettersConfig, name string, log *slog.Logger) (*Letters, err
 	if log == nil {
 		log = slog.Default()
 	}
-	return &Letters{cfg: Config{DSN: cfg.DSN, Schema: cfg.Schema}.withDefaults(), pipeline: name, log: log}, nil
+	d := DefaultLettersConfig()
+	cfg.StatementTimeout, cfg.LockTimeout = cmp.Or(cfg.StatementTimeout, d.StatementTimeout), cmp.Or(cfg.LockTimeout, d.LockTimeout)
+	return &Letters{cfg: cfg.config().withDefaults(), pipeline: name, log: log}, nil
 }
 
 // Open connects, and brings the tables up to date ([Migrator.Up]).

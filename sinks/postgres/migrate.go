@@ -40,7 +40,7 @@ func NewMigrator(cfg LettersConfig) (*Migrator, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Migrator{Config{DSN: cfg.DSN, Schema: cfg.Schema}.withDefaults()}, nil
+	return &Migrator{cfg.config().withDefaults()}, nil
 }
 
 // Migrator returns the migrator of the schema that the sink keeps its offsets in.

@@ -12,7 +12,7 @@ func Register(r *plugin.Registry) {
 		func(env plugin.Env, c Config) (pipeline.Sink[*cdc.Change], error) {
 			return New(c, env.Pipeline, env.Tables, env.Logger)
 		})
-	plugin.Outlet(r, "postgres", "keeps records in a table of PostgreSQL", LettersConfig{Schema: DefaultConfig().Schema},
+	plugin.Outlet(r, "postgres", "keeps records in a table of PostgreSQL", DefaultLettersConfig(),
 		func(env plugin.Env, c LettersConfig) (pipeline.Sink[pipeline.Reject], error) {
 			return NewLetters(c, env.Pipeline, env.Logger)
 		})

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"cdcpipe/pipeline"
 	"cdcpipe/pipeline/cdc"
 	"cdcpipe/pipeline/fault"
 	"cdcpipe/sinks/postgres"
@@ -49,6 +50,48 @@ func TestSilentServer(t *testing.T) {
 	}
 	if got := lines(t, dsn, `SELECT id FROM k.t`); len(got) != 2 {
 		t.Errorf("got rows %v, want 2", got)
+	}
+}
+
+// So is one that falls silent to an outlet, whose letter is kept once.
+func TestSilentServerOfLetters(t *testing.T) {
+	t.Parallel()
+	dsn := database(t)
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := newMutable(t, u.Host)
+	u.Host = front.ln.Addr().String()
+	l, err := postgres.NewLetters(postgres.LettersConfig{DSN: u.String(), StatementTimeout: time.Second, LockTimeout: 500 * time.Millisecond}, "test", quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close(context.Background())
+	if err := l.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	keep := func(ctx context.Context, offset int64) error {
+		return l.Write(ctx, []pipeline.Record[pipeline.Reject]{rejected(pipeline.DeadLetter, offset, nil, fault.New(fault.MalformedJSON, "x"))})
+	}
+	if err := keep(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	front.muted.Store(true)
+	patience, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := keep(patience, 2); !fault.Is(err, fault.OutletDown) || patience.Err() != nil {
+		t.Errorf("silence: got %v, want %s by itself", err, fault.OutletDown)
+	}
+	front.muted.Store(false)
+	if err := keep(t.Context(), 2); err != nil {
+		t.Errorf("after the silence: %v", err)
+	}
+	if got := lines(t, dsn, `SELECT "offset" FROM cdcpipe.dlq_archive ORDER BY 1`); len(got) != 2 {
+		t.Errorf("got letters %v, want 1 and 2", got)
+	}
+	if d := postgres.DefaultLettersConfig(); 2*d.StatementTimeout+d.LockTimeout > time.Minute {
+		t.Errorf("by default silence lasts %v", 2*d.StatementTimeout+d.LockTimeout)
 	}
 }
 

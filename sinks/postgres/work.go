@@ -16,7 +16,7 @@ func Connect(ctx context.Context, cfg LettersConfig, log *slog.Logger) (*pgxpool
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	own := Config{DSN: cfg.DSN, Schema: cfg.Schema}.withDefaults()
+	own := cfg.config().withDefaults()
 	pool, err := connect(ctx, own, 4)
 	if err != nil {
 		return nil, err

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"cdcpipe/coord/kafkaconn"
 	"cdcpipe/pipeline/fault"
 )
 
@@ -35,17 +33,17 @@ func (s *Source) trouble(t *kgo.FetchTopic, p *kgo.FetchPartition) error {
 		return s.truncated(loss)
 	case errors.As(err, &tooLarge):
 		return fault.New(fault.BatchTooLarge, "%s: the batch at offset %d unpacks to more than %d bytes", part, tooLarge.Offset, s.cfg.MaxBatchBytes)
-	case errors.Is(err, kerr.OffsetOutOfRange):
-		return s.outOfRange(topic, p)
-	case errors.Is(err, kerr.UnknownTopicID):
-		return s.look(map[string]topicID{topic: t.TopicID})
-	case kafkaconn.Denied(err):
-		return fault.Wrap(fault.SourceDenied, fmt.Errorf("read %s: %w", s.place(topic, p.Partition), err))
-	case kerr.IsRetriable(err):
-		s.log.Warn("kafka answers a fetch with an error that should pass", "partition", part, "err", err)
-		return nil
 	}
-	return fault.Wrap(fault.FetchRefused, fmt.Errorf("read %s: %w", s.place(topic, p.Partition), err))
+	switch class, code := fetchClass(err); class {
+	case lost:
+		return s.outOfRange(topic, p)
+	case replaced:
+		return s.look(map[string]topicID{topic: t.TopicID})
+	case stops:
+		return fault.Wrap(code, fmt.Errorf("read %s: %w", s.place(topic, p.Partition), err))
+	}
+	s.log.Warn("kafka answers a fetch with an error that should pass", "partition", part, "err", err)
+	return nil
 }
 
 // place says where reading is, as far as that is known.
@@ -64,19 +62,11 @@ func (s *Source) place(topic string, partition int32) string {
 
 // expelled judges why the worker is no member of the group. Most reasons pass.
 func (s *Source) expelled(err error) error {
-	for _, e := range []error{
-		kerr.InconsistentGroupProtocol, kerr.InvalidGroupID, kerr.InvalidSessionTimeout, kerr.GroupMaxSizeReached,
-		kerr.UnsupportedAssignor, kerr.UnsupportedVersion, kerr.InvalidRegularExpression,
-	} {
-		if errors.Is(err, e) {
-			return fault.Wrap(fault.GroupRefused, fmt.Errorf("join group %s: %w", s.cfg.Group, err))
+	if class, code := groupClass(err); class == stops {
+		if code == fault.InstanceTaken {
+			return fault.Wrap(code, fmt.Errorf("be member %q of group %s: %w", s.cfg.InstanceID, s.cfg.Group, err))
 		}
-	}
-	switch {
-	case kafkaconn.Denied(err):
-		return fault.Wrap(fault.SourceDenied, fmt.Errorf("join group %s: %w", s.cfg.Group, err))
-	case errors.Is(err, kerr.FencedInstanceID), errors.Is(err, kerr.UnreleasedInstanceID):
-		return fault.Wrap(fault.InstanceTaken, fmt.Errorf("be member %q of group %s: %w", s.cfg.InstanceID, s.cfg.Group, err))
+		return fault.Wrap(code, fmt.Errorf("join group %s: %w", s.cfg.Group, err))
 	}
 	s.log.Warn("group session ended, joining again", "group", s.cfg.Group, "err", err)
 	return nil

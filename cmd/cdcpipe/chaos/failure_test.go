@@ -21,7 +21,7 @@ var faults = []*failure{
 	{"PostgreSQL: sessions terminated", 5, func(w *world, _ occurrence) {
 		w.exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cdcpipe' AND datname = current_database()")
 	}},
-	{"PostgreSQL: disk full (53100)", 6, func(w *world, o occurrence) { w.raise("disk", "53100"); w.wait(o.last); w.raise("disk", "") }},
+	{"PostgreSQL: disk full (53100)", 6, (*world).fillDisk},
 	{"PostgreSQL: tables locked", 4, func(w *world, o occurrence) { w.lock(2 * o.last) }},
 	{"PostgreSQL: outlet refuses", 6, func(w *world, o occurrence) { w.raise("outlet", "53100"); w.wait(2 * o.last); w.raise("outlet", "") }},
 	{"Kafka: kill -9", 8, func(w *world, o occurrence) { w.broker.p.kill(); w.wait(o.last); w.broker.start() }},

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/redis/rueidis"
+
 	"cdcpipe/coord"
 	"cdcpipe/pipeline"
 	"cdcpipe/pipeline/cdc"
@@ -107,12 +109,10 @@ func pipe() (*ending, error) {
 	}()
 	var wg sync.WaitGroup
 	quit, end := context.WithCancel(context.Background())
-	if client, err := coord.Connect(quit, coord.RedisConfig{Addresses: []string{os.Getenv(redisEnv)}}); err == nil {
-		wg.Go(func() {
-			defer client.Close()
-			coord.NewWorker(client, p.Stats, log).Run(quit)
-		})
-	}
+	redis := coord.RedisConfig{Addresses: []string{os.Getenv(redisEnv)}}
+	wg.Go(func() {
+		coord.NewWorker(func(ctx context.Context) (rueidis.Client, error) { return coord.Connect(ctx, redis) }, p.Stats, log).Run(quit)
+	})
 	wg.Go(func() { tell(quit, p) })
 	err = p.Run(soft)
 	end()

@@ -30,11 +30,12 @@ type database struct {
 	dir      string
 	settings map[string]string // besides the usual
 	s        *pgserver.Server
+	disk     string // the file system of its databases, empty if there is none
 }
 
 func newDatabase(t *testing.T) *database {
 	t.Helper()
-	d := &database{dir: scratch(t)}
+	d := &database{dir: scratch(t), disk: newDisk(t)}
 	d.start(t)
 	t.Cleanup(func() { d.s.Kill() })
 	return d
@@ -156,7 +157,7 @@ func (w *world) makeDatabase() {
 	name := "schedule_" + strconv.FormatUint(w.s.seed, 10)
 	w.dsn = w.pg.s.DSN()
 	w.exec("DROP DATABASE IF EXISTS " + name + " WITH (FORCE)")
-	w.exec("CREATE DATABASE " + name)
+	w.exec("CREATE DATABASE " + name + w.pg.tablespace(w))
 	w.t.Cleanup(func() {
 		w.dsn = w.pg.s.DSN()
 		if !w.t.Failed() {
@@ -174,8 +175,10 @@ func (w *world) makeDatabase() {
 		w.t.Fatal(err)
 	}
 	sink.Close(w.t.Context())
-	w.raise("disk", "")
-	w.trigger("disk", replicaTables)
+	if w.pg.disk == "" {
+		w.raise("disk", "")
+		w.trigger("disk", replicaTables)
+	}
 	switch w.s.poison {
 	case allPoison:
 		w.exec("DO $$ DECLARE t text; BEGIN FOR t IN " + replicaTables + " LOOP EXECUTE 'ALTER TABLE ' || t || ' ADD CONSTRAINT poison CHECK (false)'; END LOOP; END $$")

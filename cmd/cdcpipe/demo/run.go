@@ -8,6 +8,8 @@ import (
 
 	"cdcpipe/cmd/cdcpipe/devstack"
 	"cdcpipe/configs"
+	"github.com/redis/rueidis"
+
 	"cdcpipe/coord"
 	"cdcpipe/pipeline"
 	"cdcpipe/pipeline/cdc"
@@ -133,12 +135,10 @@ func (r *running) run(soft, hard context.Context) (done bool, err error) {
 	quit, stop := context.WithCancel(hard)
 	defer wg.Wait()
 	defer stop()
-	if client, err := coord.Connect(quit, coord.RedisConfig{Addresses: []string{r.stack.RedisAddr()}}); err == nil {
-		wg.Go(func() {
-			defer client.Close()
-			coord.NewWorker(client, r.main.Stats, r.o.Logger).Run(quit)
-		})
-	}
+	redis := coord.RedisConfig{Addresses: []string{r.stack.RedisAddr()}}
+	wg.Go(func() {
+		coord.NewWorker(func(ctx context.Context) (rueidis.Client, error) { return coord.Connect(ctx, redis) }, r.main.Stats, r.o.Logger).Run(quit)
+	})
 	fed, merged := make(chan error, 1), make(chan error, 1)
 	wg.Go(func() { fed <- r.feeder.pipeline.Run(soft) })
 	wg.Go(func() { merged <- r.main.Run(soft) })
