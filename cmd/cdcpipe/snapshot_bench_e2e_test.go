@@ -7,6 +7,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -61,7 +62,7 @@ func median(v []float64) float64 {
 // snapshot copies snap.wide and returns the rows per second.
 func (c *copying) snapshot() float64 {
 	c.Helper()
-	code, out := c.call(nil, "snapshot", "--reset", "--table", "snap.wide", "--parallel", fmt.Sprint(snapshotParallel))
+	code, out := c.call(nil, "snapshot", "--reset", "--table", "snap.wide", "--parallel", strconv.Itoa(snapshotParallel))
 	s := decoded[snapshotSummary](c, out)
 	if code != 0 || s.Rows != snapshotRows {
 		c.Fatalf("exit %d, %+v", code, s)

@@ -18,7 +18,9 @@ func TestRangesOverlap(t *testing.T) {
 	row := &cdc.Change{Table: tbl, Op: cdc.Insert, Time: 5, Marker: cdc.Stamp{Time: 5}, Deleted: cdc.NoTime, Key: append(slices.Clone(one), cdc.AppendInt32(nil, 5))}
 	row.Clustering = tbl.AppendClustering(nil, row.Key[1:])
 	span := func(low, high int32, at int64) *cdc.Change {
-		bound := func(c int32, after bool) []byte { return tbl.AppendBound(nil, []cdc.Value{cdc.AppendInt32(nil, c)}, after) }
+		bound := func(c int32, after bool) []byte {
+			return tbl.AppendBound(nil, []cdc.Value{cdc.AppendInt32(nil, c)}, after)
+		}
 		return &cdc.Change{
 			Table: tbl, Op: cdc.DeleteRange, Time: at, Deleted: at, Marker: cdc.Unwritten(), Key: one,
 			Bounds: cdc.Bounds{Low: bound(low, false), High: bound(high, true)},
