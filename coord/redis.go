@@ -94,7 +94,7 @@ func (o *opening) dial(ctx context.Context, addr string, d *net.Dialer, conf *tl
 	over := o.over
 	o.mu.Unlock()
 	if !over {
-		defer context.AfterFunc(o.ctx, cancel)()
+		defer context.AfterFunc(o.ctx, cancel)() //nolint:contextcheck // that of the opening is another's
 	}
 	var conn net.Conn
 	var err error
@@ -109,7 +109,7 @@ func (o *opening) dial(ctx context.Context, addr string, d *net.Dialer, conf *tl
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.over {
-		o.stops = append(o.stops, context.AfterFunc(o.ctx, func() { _ = conn.Close() }))
+		o.stops = append(o.stops, context.AfterFunc(o.ctx, func() { _ = conn.Close() })) //nolint:contextcheck // as above
 	}
 	return conn, nil
 }

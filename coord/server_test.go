@@ -112,7 +112,7 @@ func (s *server) do(lines ...string) {
 // has reports whether the server has a heartbeat.
 func (s *server) has(key string) bool { return s.raw("EXISTS "+key) == ":1" }
 
-// client returns what connects to the server, and signs in.
-func (s *server) client(user, password string) func(context.Context) (rueidis.Client, error) {
-	return connect(s.addr(), user, password)
+// client returns what connects to the server, and signs in as nobody in particular.
+func (s *server) client(password string) func(context.Context) (rueidis.Client, error) {
+	return connect(s.addr(), "", password)
 }

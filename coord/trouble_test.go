@@ -134,7 +134,7 @@ func TestTroubles(t *testing.T) {
 		t.Run(tr.name, func(t *testing.T) {
 			t.Parallel()
 			s := serve(t, tr.settings...)
-			w, logged := worker(t, s.client("", ""))
+			w, logged := worker(t, s.client(""))
 			w.Beat(t.Context())
 			if logged.count("level=WARN") != 0 {
 				t.Fatalf("to begin with: %s", &logged.b)
@@ -202,7 +202,7 @@ func TestTroublesAtTheStart(t *testing.T) {
 			if tr.name == "wrong password" {
 				password = "secret"
 			}
-			w, logged := worker(t, s.client("", password))
+			w, logged := worker(t, s.client(password))
 			for range 2 {
 				w.Beat(t.Context())
 			}
@@ -223,7 +223,7 @@ func TestStopsWhileSilent(t *testing.T) {
 	t.Parallel()
 	for _, connected := range []bool{false, true} {
 		s := serve(t)
-		w, _ := worker(t, s.client("", ""))
+		w, _ := worker(t, s.client(""))
 		if connected {
 			w.Beat(t.Context())
 		}
@@ -249,10 +249,10 @@ func TestStopsWhileSilent(t *testing.T) {
 func TestGarbageInTheKeys(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
-	w, _ := worker(t, s.client("", ""))
+	w, _ := worker(t, s.client(""))
 	w.Beat(t.Context())
 	s.do("SET "+key+"x {", "LPUSH "+key+"y 1", "HSET "+offsets+" b/1 garbage", `HSET `+offsets+` b/2 "x 1 w"`)
-	client, err := s.client("", "")(t.Context())
+	client, err := s.client("")(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +281,7 @@ func TestFailover(t *testing.T) {
 		t.Fatalf("to begin with: %s", &logged.b)
 	}
 	peek := func(s *server) bool {
-		client, err := s.client("", "secret")(t.Context())
+		client, err := s.client("secret")(t.Context())
 		if err != nil {
 			return false
 		}
@@ -297,7 +297,7 @@ func TestFailover(t *testing.T) {
 	})
 	primary.kill()
 	until(t, "the replica is the primary", func() bool {
-		client, err := replica.client("", "secret")(t.Context())
+		client, err := replica.client("secret")(t.Context())
 		if err != nil {
 			return false
 		}

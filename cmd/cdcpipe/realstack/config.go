@@ -30,6 +30,9 @@ type Config struct {
 	// Partitions is how many a new topic has, 3 if 0.
 	Partitions int
 
+	// Kafka are properties that are added to the broker's.
+	Kafka map[string]string
+
 	// SyncPeriod is Cassandra's commitlog_sync_period, 1 s if 0. The agent sees a write
 	// at the first sync after it.
 	SyncPeriod time.Duration

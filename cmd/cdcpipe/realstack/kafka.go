@@ -22,7 +22,8 @@ func (s *Stack) renderKafka() error {
 	return render("kafka.properties", s.kafkaConf(), struct {
 		Port, Controller, Partitions int
 		Data                         string
-	}{s.ports.Kafka, s.ports.Controller, s.cfg.Partitions, s.kafkaData()})
+		More                         map[string]string
+	}{s.ports.Kafka, s.ports.Controller, s.cfg.Partitions, s.kafkaData(), s.cfg.Kafka})
 }
 
 func (s *Stack) launchKafka(ctx context.Context, up func(Running)) error {
