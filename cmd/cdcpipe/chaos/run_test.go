@@ -114,7 +114,8 @@ func (w *world) run() bool {
 		case time.Now().After(deadline):
 			_ = w.workers[0].cmd.Process.Signal(sigquit)
 			<-w.workers[0].done
-			w.wrong("%d of %d records have settled after %v\n%s", n, w.total, limit, w.workers[0].said())
+			w.wrong("%d of %d records have settled after %v, %d faults are to come, the group has %v of %v\n%s",
+				n, w.total, limit, len(due), w.committed(), w.ends, w.workers[0].said())
 			return false
 		}
 		if n >= w.total {

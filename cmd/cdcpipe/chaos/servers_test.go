@@ -1,8 +1,11 @@
 package chaos
 
 import (
+	"context"
+	"fmt"
 	"net"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,6 +45,18 @@ func serveBroker() error {
 		return err
 	}
 	defer c.Close()
+	m := &members{heard: map[member]time.Time{}}
+	c.Control(m.hear)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := m.expire(ctx, address.String()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	})
+	defer wg.Wait()
+	defer cancel()
 	return answer(func(string) {})
 }
 
