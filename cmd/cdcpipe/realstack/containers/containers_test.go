@@ -20,7 +20,7 @@ import (
 )
 
 // stands prints its arguments, one to a line, and stays until it is told to end.
-const stands = `printf '%s\n' "$@"; trap 'exit 0' TERM INT; sleep 60 & wait`
+const stands = `trap 'exit 0' TERM INT; printf '%s\n' "$@"; sleep 60 & wait`
 
 // prints waits until a file has a line.
 func prints(t *testing.T, file, line string) {
