@@ -110,8 +110,8 @@ func TestE2ECassandra41(t *testing.T) {
 			b, _ := json.Marshal(replica)
 			return table + ": Cassandra has\n" + string(a) + "\nthe replica\n" + string(b) + "\n" + tail(stderr.String()) + tail(w.agentLog(0))
 		}, func() bool {
-			if !strings.Contains(stderr.String(), `"`+table+`"`) {
-				return false // it is not made yet
+			if table == "shop.rows" && !strings.Contains(stderr.String(), `"`+table+`"`) {
+				return false // it is not made yet; snapshot has made the other, if run has not
 			}
 			cassandra, replica = w.rowsOf(table)
 			return len(cassandra) == rows && reflect.DeepEqual(cassandra, replica)
